@@ -1,0 +1,1 @@
+"""The data plane's downstream side: connections, bodies, responses, deadlines, draining."""
