@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
 
 class ResponseHead(NamedTuple):
-    """An upstream's response head, read strictly; hop-by-hop fields still in it.
+    """An upstream's response head, read strictly.
 
-    ``fields``: name as it came, name in lower case, value. ``length`` is the body's length when it is
-    known, None for a chunked body or one that ends with the connection; 0 when no body can follow.
+    ``block`` holds the end-to-end header fields as they go downstream, each line with its CRLF: hop-by-hop
+    and framing fields are gone, the upstream's request id is renamed to ``x-upstream-request-id``.
+    ``length`` is the body's length, None for a chunked body or one that ends with the connection.
+    ``bodiless`` says that no body follows whatever ``length`` says (RFC 9112 section 6.3, 1 and 2).
     """
 
     status: int
     reason: bytes
-    fields: tuple[tuple[bytes, bytes, bytes], ...]
+    block: bytes
     length: int | None
+    bodiless: bool
+    request_id: bytes | None
 
 
 class UpstreamFault(NamedTuple):
@@ -48,6 +52,9 @@ class ResponseSink(Protocol):
 
     def response_body(self, chunk: bytes) -> None:
         """Take the next piece of the body."""
+
+    def response_flush(self) -> None:
+        """Take note that nothing more is at hand for now: what was held back has to leave."""
 
     def response_end(self) -> None:
         """Take note that the response is whole."""
@@ -80,10 +87,17 @@ class Forwarder(Protocol):
 
 
 class Client(NamedTuple):
-    """The downstream peer as forwarding needs to know it."""
+    """The client of a request.
+
+    ``peer`` is the address at the other end of the connection, ``ip`` the client's own: the same, unless
+    a trusted proxy stands between. ``trusted`` says that the peer is one of ``trusted_proxies``: what it
+    forwards about its own client is kept and added to, rather than replaced.
+    """
 
     ip: str
+    peer: str
     scheme: str
+    trusted: bool = False
 
 
 class Limiter(Protocol):

@@ -93,13 +93,20 @@ class MediaType(NamedTuple):
     charset: str | None
 
 
+class Field(NamedTuple):
+    """A header field: the line as it is sent on, with its CRLF; the name in lower case; the bare value."""
+
+    line: bytes
+    lower: bytes
+    value: bytes
+
+
 class RequestHead(NamedTuple):
     """A request head that was read without doubt (RFC 9112 sections 2 to 6).
 
     ``target`` is the request target in origin form, the very bytes that came; ``path`` and ``query`` are
-    its parts, ``query`` None when there is no ``?``. ``fields`` are the header fields in order: name as it
-    came, name in lower case, value without surrounding white space. ``first`` maps each lower-case name to
-    its first value. ``length`` is the body's length in bytes, None when it is chunked.
+    its parts, ``query`` None when there is no ``?``. ``fields`` are the header fields in order; ``first``
+    maps each lower-case name to its first value. ``length`` is the body's length in bytes, None when it is chunked.
     """
 
     method: str
@@ -107,7 +114,7 @@ class RequestHead(NamedTuple):
     path: str
     query: str | None
     minor: int
-    fields: tuple[tuple[bytes, bytes, bytes], ...]
+    fields: tuple[Field, ...]
     first: dict[bytes, bytes]
     host: str
     length: int | None

@@ -1,0 +1,124 @@
+"""What the admin listener answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aiohttp import web
+
+from gateway.admin.access import AccessDenied, AccessRules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aiohttp.typedefs import Handler, Middleware
+
+    from gateway.admin.access import AdminToken
+
+_HEALTH: Final = frozenset({"/healthz", "/readyz"})
+_INDEX: Final = """Message Gateway, admin listener
+
+/healthz   200 while the process lives
+/readyz    200 when it takes requests, else 503 with the reasons
+/metrics   Prometheus metrics
+"""
+_SECURITY: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+_log: Final = logging.getLogger(__name__)
+
+
+class AdminStatus(NamedTuple):
+    """Whether the gateway takes requests: the live revision, and why not (empty: it does)."""
+
+    revision: str
+    reasons: tuple[str, ...] = ()
+
+
+def make_admin(
+    *,
+    host: str,
+    tokens: Sequence[AdminToken],
+    metrics: Callable[[], bytes],
+    status: Callable[[], AdminStatus],
+) -> web.Application:
+    """Give the application for an admin listener bound to ``host``.
+
+    ``metrics`` gives the Prometheus text, ``status`` what ``/readyz`` tells; both are called for each request
+    and must not block. Every error is answered as ``{"error": {"code", "message"}}``. Raises GatewayError
+    when ``host`` is off loopback and there is no token.
+    """
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return _json(200, {"status": "ok"})
+
+    async def readyz(_request: web.Request) -> web.Response:
+        revision, reasons = status()
+        ready = not reasons
+        told = {"status": "ready" if ready else "unready", "revision": revision, "reasons": list(reasons)}
+        return _json(200 if ready else 503, told)
+
+    async def metrics_text(_request: web.Request) -> web.Response:
+        content_type = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        return web.Response(body=metrics(), headers=content_type)
+
+    async def index(_request: web.Request) -> web.Response:
+        return web.Response(text=_INDEX)
+
+    app = web.Application(middlewares=[_answer_errors, _guard(AccessRules(host, tokens))])
+    app.on_response_prepare.append(_harden)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics_text)
+    app.router.add_get("/", index)
+    return app
+
+
+def _guard(rules: AccessRules) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        rules.check(request, health=request.path in _HEALTH)
+        return await handler(request)
+
+    return guard
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Make every error a JSON answer; one of ours is logged and told to nobody else."""
+    try:
+        return await handler(request)
+    except AccessDenied as denied:
+        challenge = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else {}
+        return _error(denied.status, denied.code, denied.message, challenge)
+    except web.HTTPMethodNotAllowed as error:
+        allow = {"Allow": ", ".join(sorted(error.allowed_methods))}
+        return _error(405, "method_not_allowed", "This path has no such method.", allow)
+    except web.HTTPNotFound:
+        return _error(404, "unknown_path", "There is nothing here; / lists the paths.")
+    except web.HTTPException as error:
+        return _error(error.status, "bad_request", error.reason)
+    except Exception:  # noqa: BLE001 (the last resort: no fault of ours may show itself)
+        _log.exception("The admin listener failed to answer.")
+        return _error(500, "internal_error", "The gateway failed to answer; its log says more.")
+
+
+async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_SECURITY)
+    response.headers.popall("Server", None)
+
+
+def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    return _json(status, {"error": {"code": code, "message": message}}, headers)
+
+
+def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(
+        status=status, text=json.dumps(value) + "\n", content_type="application/json", headers=headers
+    )

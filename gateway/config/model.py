@@ -1,0 +1,242 @@
+"""The configuration's model: attribute names are the YAML keys, durations are seconds, sizes are bytes.
+
+Only what is served stands here; keys that are known and not served yet are in ``availability.py``. To
+serve one, move it here. Every object is frozen; a live configuration is replaced whole, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - the model reads its annotations at run time
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from gateway.config.values import (
+    Duration,
+    File,
+    Flag,
+    Host,
+    Name,
+    OpenApi,
+    Prefix,
+    Proxies,
+    Secret,
+    Url,
+    Workers,
+    choice,
+    fault,
+    integer,
+    size,
+    string,
+)
+
+_GIB: Final = 1 << 30
+_TIB: Final = 1 << 40
+
+Port = Annotated[int, *integer(0, 65535)]
+BodyBytes = Annotated[int, *size(1, _GIB)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+
+
+class ListenTls(Section):
+    """The listener's certificate; PEM files."""
+
+    certificate: File = Field(description="Certificate chain, PEM")
+    key: File = Field(description="Private key, PEM")
+
+
+class Listen(Section):
+    """Where callers connect."""
+
+    host: Host = Field(default="127.0.0.1", description="Address to listen on")
+    port: Port = Field(default=8080, description="Port to listen on; 0 takes any free one")
+    tls: ListenTls | None = Field(
+        default=None, description="Serve HTTPS with this certificate; absent: plain HTTP"
+    )
+
+
+class Token(Section):
+    """Who may use the admin listener."""
+
+    name: Name = Field(description="Who holds the token, for the records")
+    role: Annotated[Literal["viewer", "operator"], *choice("viewer", "operator")] = Field(
+        description="A viewer reads; an operator may also reload"
+    )
+    token: Secret = Field(description="The bearer token, or {file: PATH}")
+
+
+def _distinct_tokens(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    if len({token.name for token in tokens}) < len(tokens):
+        raise fault("two tokens have the same name")
+    if len({token.token.get_secret_value() for token in tokens}) < len(tokens):
+        raise fault("two tokens have the same value")
+    return tokens
+
+
+class Admin(Section):
+    """Health, metrics and the console."""
+
+    host: Host = Field(default="127.0.0.1", description="Address to listen on; off loopback it needs a token")
+    port: Port = Field(default=9901, description="Port to listen on; 0 takes any free one")
+    tokens: Annotated[tuple[Token, ...], AfterValidator(_distinct_tokens)] = Field(
+        default=(), description="Who may use it; health and readiness never need a token"
+    )
+
+
+class Deadlines(Section):
+    """How long each step of a connection may take."""
+
+    header: Duration = Field(default=10.0, description="From a request's first byte to its whole head")
+    body: Duration = Field(default=30.0, description="From the head to the whole body")
+    keepalive: Duration = Field(default=75.0, description="An idle connection is kept this long")
+    drain: Duration = Field(default=30.0, description="On shutdown, requests under way may take this long")
+
+
+class Body(Section):
+    """What a request body may be at most."""
+
+    max_bytes: BodyBytes = Field(default=1 << 20, description="Largest body; more is refused with 413")
+    max_depth: Annotated[int, *integer(1, 200)] = Field(default=32, description="How deep JSON may nest")
+
+
+class Capacity(Section):
+    """What the whole gateway holds at once; more is answered 503 with Retry-After."""
+
+    in_flight: Annotated[int, *integer(1, 1_000_000)] = Field(default=1000, description="Requests at once")
+    body_bytes: Annotated[int, *size(1, _TIB)] = Field(
+        default=256 << 20, description="Bytes of bodies at once"
+    )
+
+
+class Timeouts(Section):
+    """How long an upstream may take."""
+
+    connect: Duration = Field(default=5.0, description="To take a connection, TLS included")
+    first_byte: Duration = Field(
+        default=600.0, description="From the whole request to the response's first byte"
+    )
+    idle: Duration = Field(default=300.0, description="Between two pieces of a response")
+
+
+class UpstreamTls(Section):
+    """How https upstreams are verified, and what the gateway shows them; PEM files."""
+
+    ca: File | None = Field(default=None, description="Certificates to trust in place of the system's")
+    certificate: File | None = Field(default=None, description="The gateway's own certificate chain")
+    key: File | None = Field(default=None, description="Its private key")
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise fault("certificate and key are needed together")
+        return self
+
+
+def _distinct_urls(urls: tuple[Url, ...]) -> tuple[Url, ...]:
+    if len(set(urls)) < len(urls):
+        raise fault("a URL stands twice")
+    return urls
+
+
+class Upstream(Section):
+    """A service that requests are forwarded to."""
+
+    urls: Annotated[tuple[Url, ...], Field(min_length=1), AfterValidator(_distinct_urls)] = Field(
+        description="Scheme and authority of each server; several share the load"
+    )
+    timeouts: Timeouts = Field(default={}, validate_default=True, description="How long it may take")
+    pool: Annotated[int, *integer(1, 100_000)] = Field(default=200, description="Most connections at once")
+    authorization: Secret | None = Field(
+        default=None,
+        description="Replaces the Authorization that the client sent; absent: the client's goes through",
+    )
+    forwarded: Flag = Field(default=True, description="Whether Forwarded, X-Forwarded-* and Via are sent")
+    tls: UpstreamTls | None = Field(default=None, description="For https URLs")
+
+    @model_validator(mode="after")
+    def _tls_is_used(self) -> Self:
+        if self.tls is not None and all(url.scheme == "http" for url in self.urls):
+            raise fault("tls is set, but no URL is https")
+        return self
+
+
+def _distinct_operations(operations: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if operations is not None and len(set(operations)) < len(operations):
+        raise fault("an operation stands twice")
+    return operations
+
+
+OperationId = Annotated[str, *string(r"[^\s:]{1,256}", "an operationId")]
+
+
+class Contract(Section):
+    """An OpenAPI document whose operations are let through, and to where."""
+
+    openapi: OpenApi = Field(description="pack:NAME for a shipped one, or an OpenAPI file, YAML or JSON")
+    prefix: Prefix | None = Field(
+        default=None,
+        description="Replaces the path of the document's servers; absent: the first server's path",
+    )
+    upstream: Name = Field(description="Name of the upstream that serves it")
+    operations: Annotated[
+        Annotated[tuple[OperationId, ...], Field(min_length=1)] | None, AfterValidator(_distinct_operations)
+    ] = Field(default=None, description="operationIds to let through; absent: all of the document's")
+    mode: Annotated[Literal["enforce"], *choice("enforce", later=("report", "off"))] = Field(
+        default="enforce", description="What is done about faults"
+    )
+    max_bytes: BodyBytes | None = Field(default=None, description="Overrides body.max_bytes")
+
+    @property
+    def pack(self) -> str | None:
+        """The shipped pack's name, None when ``openapi`` is a file."""
+        return self.openapi.removeprefix("pack:") if self.openapi.startswith("pack:") else None
+
+    @property
+    def file(self) -> Path | None:
+        """The OpenAPI file's absolute path, None when ``openapi`` is a pack."""
+        return None if self.pack is not None else Path(self.openapi)
+
+
+class Config(Section):
+    """A whole configuration."""
+
+    listen: Listen = Field(default={}, validate_default=True, description="Where callers connect")
+    admin: Admin = Field(default={}, validate_default=True, description="Health, metrics and the console")
+    workers: Workers = Field(default=1, description="Processes that serve")
+    deadlines: Deadlines = Field(default={}, validate_default=True, description="How long each step may take")
+    body: Body = Field(default={}, validate_default=True, description="What a request body may be at most")
+    capacity: Capacity = Field(
+        default={}, validate_default=True, description="What the whole gateway holds at once"
+    )
+    trusted_proxies: tuple[Proxies, ...] = Field(
+        default=(), description="Networks whose X-Forwarded-* is believed"
+    )
+    upstreams: Annotated[Mapping[Name, Upstream], Field(min_length=1)] = Field(
+        description="Services that requests are forwarded to, by name"
+    )
+    contracts: Annotated[Mapping[Name, Contract], Field(min_length=1)] = Field(
+        description="What is let through, by name"
+    )
+    unlisted: Annotated[Literal["reject"], *choice("reject", later=("forward",))] = Field(
+        default="reject", description="What is done with requests that no contract lists"
+    )
+    errors: Annotated[Literal["openai", "problem"], *choice("openai", "problem")] = Field(
+        default="openai",
+        description="How refusals are written; a client's Accept: application/problem+json wins",
+    )
+
+
+RESTART_ONLY: Final = ("listen", "admin", "workers", "audit", "rate_store")
+"""The sections that a running gateway cannot change."""
+
+
+def restart_only(old: Config, new: Config) -> list[str]:
+    """Name the sections that differ and need a restart, in the order of :data:`RESTART_ONLY`."""
+    served = [name for name in RESTART_ONLY if name in Config.model_fields]
+    return [name for name in served if getattr(old, name) != getattr(new, name)]

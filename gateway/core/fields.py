@@ -1,0 +1,142 @@
+"""Header fields of requests, read strictly one line at a time (RFC 9110 section 5, RFC 9112 section 5).
+
+Most lines of a head come again with the next request, letter by letter. :class:`FieldMemo` remembers
+what such lines were read as, so that a repeated line costs one look-up; it never changes an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.types import Field, Phase, Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_FIELD_LINE: Final = 16 * 1024
+"""Longest header field line in bytes, its CRLF not counted; longer: 431."""
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+_LINE: Final = re.compile(rb"(" + TOKEN + rb"):([\t -~\x80-\xff]*)")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,15}")
+_TOKEN_LIST: Final = re.compile(TOKEN + rb"(?:[ \t]*,[ \t]*" + TOKEN + rb")*")
+
+SINGLE: Final = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-encoding", b"expect",
+     b"authorization"}
+)  # fmt: skip
+"""Fields that the gateway or its upstream acts on: a second one is refused, not joined."""
+_GUARDED: Final = SINGLE | {b"connection", b"te", b"upgrade", b"trailer", b"x-forwarded-for", b"forwarded"}
+"""Fields that must not be imitated with underscores, which CGI-like upstreams fold into dashes."""
+_END_TO_END: Final = SINGLE - {b"transfer-encoding", b"expect"} | {b"cookie", b"x-request-id"}
+"""Fields that Connection may not name: dropping them would change what was judged."""
+_NOT_REMEMBERED: Final = frozenset(
+    {b"authorization", b"proxy-authorization", b"cookie", b"x-api-key", b"api-key", b"content-length",
+     b"x-request-id", b"idempotency-key", b"traceparent", b"tracestate", b"x-forwarded-for", b"forwarded"}
+)  # fmt: skip
+"""Fields that are secret, or another with each request."""
+
+
+def refuse(message: str, code: str = "bad_request") -> Rejection:
+    """Make the head phase's refusal; the connection always ends with it."""
+    return Rejection(Phase.HEAD, code, message, close=True)
+
+
+class FieldMemo:
+    """Remembers how lines were read: at most 1,024 of at most 128 bytes, secrets never among them."""
+
+    MOST: Final = 1024
+    LONGEST: Final = 128
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, Field] = {}
+
+    def read(self, line: bytes) -> Field | Rejection:
+        """Read a line that is not known yet, and remember it if it may come again."""
+        field = read_field(line)
+        if isinstance(field, Field) and len(line) <= self.LONGEST and field.lower not in _NOT_REMEMBERED:
+            if len(self.known) >= self.MOST:
+                self.known.clear()
+            self.known[line] = field
+        return field
+
+
+def read_field(line: bytes) -> Field | Rejection:
+    """Read one field line, its CRLF removed; refuse what it should not say whatever else the head holds."""
+    if len(line) > MAX_FIELD_LINE:
+        return refuse(f"A header field is longer than {MAX_FIELD_LINE} bytes.", "headers_too_large")
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return refuse("A header field is malformed.")
+    name, raw = match.groups()
+    value = raw.strip(b" \t")
+    if value and (value[0] >= 0x80 or value[-1] >= 0x80):
+        return refuse("A header field's value begins or ends with a byte outside ASCII.")
+    lower = name.lower()
+    if b"_" in name and lower.replace(b"_", b"-") in _GUARDED:
+        return refuse("A header field imitates another with underscores.")
+    check = _CHECKS.get(lower)
+    if check is not None and (message := check(raw, value)) is not None:
+        return refuse(message)
+    return Field(name + b": " + value + b"\r\n", lower, value)
+
+
+# What single fields may say: those that tell where a message ends and whom it is for.
+
+
+def _check_host(_raw: bytes, value: bytes) -> str | None:
+    return None if _HOST.fullmatch(value) is not None else "The Host header field is malformed."
+
+
+def _check_length(_raw: bytes, value: bytes) -> str | None:
+    return None if _LENGTH.fullmatch(value) is not None else "The Content-Length is malformed."
+
+
+def _check_coding(raw: bytes, _value: bytes) -> str | None:
+    # As it came: white space that another parser might keep is a way to smuggle.
+    if raw.lower() in (b" chunked", b"chunked"):
+        return None
+    return "The only Transfer-Encoding accepted is chunked."
+
+
+def _check_connection(_raw: bytes, value: bytes) -> str | None:
+    if not value:
+        return None
+    if _TOKEN_LIST.fullmatch(value) is None:
+        return "The Connection header field is malformed."
+    if _END_TO_END.isdisjoint(options(value)):
+        return None
+    return "The Connection header field names a field that has to arrive."
+
+
+def _refuse_override(_raw: bytes, _value: bytes) -> str | None:
+    return "Method override header fields are not accepted."
+
+
+_CHECKS: Final[dict[bytes, Callable[[bytes, bytes], str | None]]] = {
+    b"host": _check_host,
+    b"content-length": _check_length,
+    b"transfer-encoding": _check_coding,
+    b"connection": _check_connection,
+    b"x-http-method-override": _refuse_override,
+    b"x-http-method": _refuse_override,
+    b"x-method-override": _refuse_override,
+}
+
+
+def options(value: bytes) -> set[bytes]:
+    """Give the options of a Connection field's value in lower case (RFC 9110 section 7.6.1)."""
+    return {option.strip(b" \t") for option in value.lower().split(b",")}
+
+
+def connection_options(fields: Iterable[Field]) -> set[bytes]:
+    """Give the options of all Connection fields."""
+    found: set[bytes] = set()
+    for _, lower, value in fields:
+        if lower == b"connection":
+            found |= options(value)
+    return found

@@ -1,0 +1,206 @@
+"""The head phase: raw bytes of a request head in, a :class:`RequestHead` or a refusal out.
+
+The grammar is a strict subset of RFC 9112, one that leaves no two parsers room to differ: one way to end
+a line, no folding, one way to say how long the body is. Everything outside of it is refused with the
+connection closed, since nobody can tell where the next request would begin.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from gateway.core.fields import SINGLE, TOKEN, FieldMemo, connection_options, refuse
+from gateway.core.types import MediaType, Rejection, RequestHead
+
+if TYPE_CHECKING:
+    from gateway.core.types import Field
+
+MAX_REQUEST_LINE: Final = 8 * 1024
+"""Longest request line in bytes, its CRLF not counted; longer: 414."""
+MAX_FIELDS: Final = 128
+"""Most header fields; more: 431."""
+MAX_HEAD: Final = 64 * 1024
+"""Longest head in bytes, all of it; longer: 431."""
+
+_PCHAR: Final = rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/]*"
+_QCHAR: Final = rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]]*"
+_ENCODED: Final = rb"%[0-9A-Fa-f]{2}"
+_PATH: Final = rb"/" + _PCHAR + rb"(?:" + _ENCODED + _PCHAR + rb")*"
+_QUERY: Final = _QCHAR + rb"(?:" + _ENCODED + _QCHAR + rb")*"
+_ORIGIN_FORM: Final = rb"((" + _PATH + rb")(?:\?(" + _QUERY + rb"))?)"
+_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") " + _ORIGIN_FORM + rb" HTTP/1\.([01])")
+_OTHER_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.[01]")
+_ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)([!-~]*)")
+_UNSAFE_PATH: Final = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?:/|;|\Z)|%2[Ff]|%5[Cc]|%00|%0[AaDd]")
+_HEAD_BYTES: Final = re.compile(rb"(?:[\t -~\x80-\xff]|\r(?:\n|\Z))*")
+_METHOD_START: Final = re.compile(rb"(?:\r\n)?[A-Za-z]")
+
+
+def check_partial(data: bytes, start: int = 0) -> Rejection | None:
+    """Judge the beginning of a head that is not whole yet: None while it may still become a good one.
+
+    The bytes before ``start`` have passed already. This is what answers a bare-LF client, a TLS hello or
+    an endless line at once rather than at the deadline.
+    """
+    if start < 1 and _METHOD_START.match(data) is None and data not in (b"", b"\r", b"\r\n"):
+        return refuse("The request does not begin with an HTTP method.")
+    if _HEAD_BYTES.fullmatch(data, max(start - 1, 0)) is None:
+        return refuse("The request head holds a byte that does not belong there, or a bare CR or LF.")
+    return _check_sizes(data)
+
+
+def _check_sizes(data: bytes) -> Rejection | None:
+    end = data.find(b"\r\n")
+    if (len(data) if end < 0 else end) > MAX_REQUEST_LINE:
+        return refuse(f"The request line is longer than {MAX_REQUEST_LINE} bytes.", "uri_too_long")
+    if len(data) > MAX_HEAD:
+        return refuse(f"The request head is longer than {MAX_HEAD} bytes.", "headers_too_large")
+    return None
+
+
+def read_head(raw: bytes, memo: FieldMemo | None = None) -> RequestHead | Rejection:
+    """Read one whole head, from the method to the empty line (RFC 9112 sections 2 to 6).
+
+    ``memo`` is what the caller keeps from head to head to save time.
+    """
+    if len(raw) > MAX_REQUEST_LINE and (rejection := _check_sizes(raw)) is not None:
+        return rejection
+    lines = raw.split(b"\r\n")
+    if len(lines) > MAX_FIELDS + 3:
+        return refuse(f"The request has more than {MAX_FIELDS} header fields.", "headers_too_large")
+    if len(lines) < 3 or lines.pop() or lines.pop():
+        return refuse("The request head is malformed.")
+    if memo is None:
+        memo = FieldMemo()
+    known = memo.known
+    fields: list[Field] = []
+    for index in range(1, len(lines)):
+        line = lines[index]
+        field = known.get(line)
+        if field is None:
+            read = memo.read(line)
+            if isinstance(read, Rejection):
+                return read
+            field = read
+        fields.append(field)
+    first = {lower: value for _, lower, value in fields}
+    if len(first) != len(fields):
+        rejection = _check_repeated(fields)
+        if rejection is not None:
+            return rejection
+        first = {lower: value for _, lower, value in reversed(fields)}
+    return _assemble(lines[0], tuple(fields), first)
+
+
+def _check_repeated(fields: list[Field]) -> Rejection | None:
+    """Refuse a second field of a name that may stand only once."""
+    seen: set[bytes] = set()
+    for _, lower, _ in fields:
+        if lower in seen and lower in SINGLE:
+            code = "unsupported_media_type" if lower == b"content-type" else "bad_request"
+            return refuse(f"The header field {lower.decode()} stands more than once.", code)
+        seen.add(lower)
+    return None
+
+
+def _assemble(line: bytes, fields: tuple[Field, ...], first: dict[bytes, bytes]) -> RequestHead | Rejection:
+    """Read the request line, and what the fields say together."""
+    host = first.get(b"host")
+    if host is None:
+        return refuse("The request needs exactly one Host.")
+    match = _REQUEST_LINE.fullmatch(line) or _absolute_form(line, host)
+    if isinstance(match, Rejection):
+        return match
+    method, target, path, query, version = match.groups()
+    if (b"%" in path or b"/." in path) and _UNSAFE_PATH.search(path) is not None:
+        return refuse("The path holds dot segments or encoded separators.")
+    minor = 1 if version == b"1" else 0
+    length = _read_length(minor, first)
+    if isinstance(length, Rejection):
+        return length
+    keep_alive = minor == 1
+    if b"connection" in first:
+        options = connection_options(fields)
+        keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
+    expect = False
+    if minor == 1 and b"expect" in first:
+        if first[b"expect"].lower() != b"100-continue":
+            return refuse("The only expectation known is 100-continue.", "expectation_failed")
+        expect = length != 0
+    return RequestHead(
+        method.decode("ascii"),
+        target,
+        path.decode("ascii"),
+        None if query is None else query.decode("ascii"),
+        minor,
+        fields,
+        first,
+        host.decode("ascii"),
+        length,
+        keep_alive,
+        expect,
+    )
+
+
+def _absolute_form(line: bytes, host: bytes) -> re.Match[bytes] | Rejection:
+    """Read a request line in absolute form as its origin form (RFC 9112 section 3.2.2), or say why not."""
+    match = _OTHER_LINE.fullmatch(line)
+    if match is None:
+        return refuse("The request line is malformed.")
+    absolute = _ABSOLUTE.fullmatch(match[2])
+    if absolute is None or match[1] == b"CONNECT":
+        return refuse("The request target has to be a well-formed path, or an absolute http address.")
+    if absolute[1].lower() != host.lower():
+        return refuse("The request target's authority differs from the Host header field.")
+    rest = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    origin = _REQUEST_LINE.fullmatch(match[1] + b" " + rest + line[match.end(2) :])
+    return origin or refuse("The request target holds characters that have to be percent-encoded.")
+
+
+def _read_length(minor: int, first: dict[bytes, bytes]) -> int | Rejection | None:
+    """Say how long the body is (RFC 9112 section 6.3): a number of bytes, or None for a chunked one."""
+    length = first.get(b"content-length")
+    if b"transfer-encoding" in first:
+        if length is not None:
+            return refuse("Transfer-Encoding and Content-Length exclude each other.")
+        return refuse("HTTP/1.0 has no Transfer-Encoding.") if minor == 0 else None
+    return 0 if length is None else int(length)
+
+
+_MEDIA_TYPE: Final = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
+    rb"((?:[ \t]*;[ \t]*" + TOKEN + rb"=(?:" + TOKEN + rb'|"(?:[^"\\\x00-\x1f\x7f]|\\[\t -~])*"))*)[ \t]*;?'
+)
+_MEDIA_PARAMETER: Final = re.compile(rb";[ \t]*(" + TOKEN + rb")=(?:(" + TOKEN + rb')|"((?:[^"\\]|\\.)*)")')
+_JSON: Final = MediaType("application/json", None)
+
+
+def parse_media_type(value: bytes) -> MediaType | None:
+    """Parse a Content-Type value (RFC 9110 section 8.3.1); None if it is malformed.
+
+    Only the charset parameter is kept; a second charset makes the value malformed.
+    """
+    if value == b"application/json":
+        return _JSON
+    match = _MEDIA_TYPE.fullmatch(value)
+    if match is None:
+        return None
+    charset: str | None = None
+    for name, token, quoted in _MEDIA_PARAMETER.findall(match[2]):
+        if name.lower() == b"charset":
+            if charset is not None:
+                return None
+            charset = (token or quoted).decode("latin-1").lower()
+    return MediaType(match[1].decode("ascii").lower(), charset)
+
+
+_TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+
+
+def trace_id(traceparent: bytes) -> str | None:
+    """Give the trace id of a traceparent; None if malformed or all zero (W3C Trace Context, 3.2.2)."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    if match is None or match[1] == b"0" * 32:
+        return None
+    return match[1].decode("ascii")

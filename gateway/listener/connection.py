@@ -1,0 +1,384 @@
+"""One downstream connection: cuts what arrives into heads and bodies and hands them to exchanges.
+
+States: HEAD (a head is awaited), BODY (an admitted request's body is), BUSY (its answer is; what arrives
+meanwhile is kept), SKIP (a refused request's body is dropped), LINGER (the answer is out, the
+connection is ending), CLOSED. Requests of one connection are answered one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, cast
+
+from gateway.core.chunked import BodyTooLarge, ChunkedBody, ChunkedFault
+from gateway.core.decide import too_large
+from gateway.core.fields import refuse
+from gateway.core.head import check_partial
+from gateway.core.types import Phase, Rejection
+from gateway.deadline import Deadline
+from gateway.listener.response import CONTINUE
+from gateway.ports import Client
+
+if TYPE_CHECKING:
+    from gateway.core.types import RequestHead
+    from gateway.listener.exchange import Exchange
+    from gateway.listener.server import GatewayServer
+    from gateway.listener.snapshot import Snapshot
+
+LINGER_SECONDS: Final = 2.0
+"""How long an ending connection waits for its client to read the answer and hang up."""
+LINGER_BYTES: Final = 4 * 1024 * 1024
+"""How much a client may still send meanwhile."""
+MAX_BUFFERED: Final = 64 * 1024
+"""How many bytes of pipelined requests are kept before reading stops."""
+
+
+class State(Enum):
+    """Where a connection is; see the module's own words."""
+
+    HEAD = auto()
+    BODY = auto()
+    BUSY = auto()
+    SKIP = auto()
+    LINGER = auto()
+    CLOSED = auto()
+
+
+class Connection(asyncio.Protocol):
+    """A connection; made by :class:`listener.server.GatewayServer` for each client."""
+
+    __slots__ = (
+        "_advancing", "_body", "_buffer", "_chunked", "_client", "_deadline", "_exchange", "_missing",
+        "_reading_paused", "_scanned", "_server", "_state", "_transport", "load", "memo", "observers",
+        "peer", "scheme",
+    )  # fmt: skip
+
+    def __init__(self, server: GatewayServer) -> None:
+        self._server = server
+        self.load = server.load
+        self.observers = server.observers
+        self.memo = server.memo
+        self._deadline = Deadline(server.loop, self._expired)
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._state = State.HEAD
+        self._buffer = b""
+        self._scanned = 0
+        self._body: list[bytes] = []
+        self._missing = 0
+        self._chunked: ChunkedBody | None = None
+        self._advancing = False
+        self._reading_paused = False
+        self._client: Client | None = None
+        self.peer = "-"
+        self.scheme = "http"
+
+    # what an exchange asks of its connection
+
+    def client(self, snapshot: Snapshot, head: RequestHead | None) -> Client:
+        """Describe the client; behind a trusted proxy it is another one for each request."""
+        if not snapshot.trusted_proxies:
+            if self._client is None:
+                self._client = Client(self.peer, self.peer, self.scheme)
+            return self._client
+        if head is None or not snapshot.trusts(self.peer):
+            return Client(self.peer, self.peer, self.scheme)
+        chain = [
+            entry
+            for _, lower, value in head.fields
+            if lower == b"x-forwarded-for"
+            for entry in value.decode("latin-1").split(",")
+        ]
+        return Client(snapshot.client_ip(self.peer, chain), self.peer, self.scheme, trusted=True)
+
+    def write(self, chunk: bytes) -> None:
+        """Send bytes downstream."""
+        if self._transport is not None:
+            self._transport.write(chunk)
+
+    def finished(self, *, keep_alive: bool, unread: int) -> None:
+        """Go on to the next request, or end the connection once everything is sent."""
+        self._exchange = None
+        if self._state is State.CLOSED:
+            return
+        if not keep_alive:
+            self._linger()
+            return
+        if unread:
+            self._missing = unread
+            self._state = State.SKIP
+            self._deadline.after(self._server.snapshot.deadlines.body)
+        else:
+            self._await_head()
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._buffer and not self._advancing:
+            self._advance()
+
+    def abort(self) -> None:
+        """End the connection so that the client sees a broken response."""
+        self._exchange = None
+        self.drop("client_gone")
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport and wait for the first head."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.peer = str(peer[0])
+        if transport.get_extra_info("sslcontext") is not None:
+            self.scheme = "https"
+        self._server.opened(self)
+        self._deadline.after(self._server.snapshot.deadlines.header)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        state = self._state
+        if state is State.BODY:
+            self._take_body(data)
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        if state is State.BUSY:
+            if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
+                self._reading_paused = True
+                self._transport.pause_reading()
+        elif state is State.LINGER:
+            self._missing += len(self._buffer)
+            self._buffer = b""
+            if self._missing > LINGER_BYTES:
+                self._close()
+        elif not self._advancing:
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """Take the client's end of sending: with an answer due, the client has gone."""
+        if self._state is State.HEAD and self._buffer:
+            self._refuse_alone(refuse("The connection ended within the request head."))
+        elif self._state is State.BODY and self._exchange is not None:
+            self._state = State.BUSY
+            self._note_body_bytes()
+            self._exchange.refuse(
+                Rejection(Phase.BODY, "bad_request", "The connection ended within the body.", close=True)
+            )
+        else:
+            self._close()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take the end of the connection."""
+        self._transport = None
+        self._close()
+        self._server.closed(self)
+
+    def pause_writing(self) -> None:
+        """Hold the upstream back while the client does not read."""
+        if self._exchange is not None and self._exchange.flight is not None:
+            self._exchange.flight.pause()
+        self._deadline.after(self._server.snapshot.deadlines.body)
+
+    def resume_writing(self) -> None:
+        """Let the upstream go on."""
+        if self._state is State.BUSY:
+            self._deadline.clear()
+        if self._exchange is not None and self._exchange.flight is not None:
+            self._exchange.flight.resume()
+
+    # reading
+
+    def _advance(self) -> None:
+        """Take requests off the buffer for as long as they are whole."""
+        self._advancing = True
+        try:
+            while self._buffer:
+                if self._state is State.HEAD:
+                    if not self._take_head():
+                        break
+                elif self._state is State.SKIP:
+                    self._skip()
+                elif self._state is State.BODY:
+                    data, self._buffer = self._buffer, b""
+                    self._take_body(data)
+                else:
+                    break
+        finally:
+            self._advancing = False
+
+    def _take_head(self) -> bool:
+        """Take a head off the buffer; false while it is not whole."""
+        buffer = self._buffer
+        if buffer.startswith(b"\r\n"):
+            # An empty line before a request is forgiven (RFC 9112 section 2.2), but buys no time.
+            buffer = self._buffer = buffer[2:]
+            self._scanned = 0
+            if not buffer:
+                return False
+        end = buffer.find(b"\r\n\r\n", max(self._scanned - 3, 0))
+        if end < 0:
+            rejection = check_partial(buffer, self._scanned)
+            if rejection is not None:
+                self._refuse_alone(rejection)
+                return False
+            if self._scanned == 0:
+                self._deadline.after(self._server.snapshot.deadlines.header)
+            self._scanned = len(buffer)
+            return False
+        end += 4
+        self._scanned = 0
+        self._buffer = buffer[end:]
+        self._deadline.clear()
+        self._state = State.BUSY
+        exchange = self._exchange = self._server.begin(self)
+        if exchange.receive_head(buffer[:end]):
+            self._begin_body(exchange)
+        return True
+
+    def _begin_body(self, exchange: Exchange) -> None:
+        """Begin to read an admitted request's body; one that is here already is judged at once."""
+        head = exchange.head
+        assert head is not None
+        length = head.length
+        buffer = self._buffer
+        if length is not None and len(buffer) >= length:
+            self._buffer = buffer[length:]
+            exchange.receive_body(buffer[:length])
+            return
+        self._state = State.BODY
+        if length is None:
+            self._chunked = ChunkedBody(exchange.max_bytes)
+        else:
+            self._missing = length
+        if head.expect and not buffer:
+            self.write(CONTINUE)
+        self._deadline.after(self._server.snapshot.deadlines.body)
+
+    def _take_body(self, data: bytes) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        if self._chunked is not None:
+            self._take_chunks(exchange, self._chunked, data)
+            return
+        missing = self._missing
+        if len(data) < missing:
+            self._body.append(data)
+            self._missing = missing - len(data)
+            return
+        if len(data) > missing:
+            self._buffer = data[missing:] + self._buffer
+            data = data[:missing]
+        self._body.append(data)
+        body = b"".join(self._body)
+        self._body = []
+        self._missing = 0
+        self._body_complete(exchange, body)
+
+    def _take_chunks(self, exchange: Exchange, chunked: ChunkedBody, data: bytes) -> None:
+        rejection: Rejection | None = None
+        try:
+            chunked.feed(data)
+        except ChunkedFault:
+            rejection = Rejection(Phase.BODY, "bad_request", "The chunked body is malformed.", close=True)
+        except BodyTooLarge:
+            rejection = too_large(exchange.max_bytes)
+        if rejection is not None:
+            self._state = State.BUSY
+            self._note_body_bytes()
+            exchange.refuse(rejection)
+        elif chunked.done:
+            self._chunked = None
+            self._buffer = chunked.rest + self._buffer
+            self._body_complete(exchange, chunked.body())
+
+    def _body_complete(self, exchange: Exchange, body: bytes) -> None:
+        self._state = State.BUSY
+        self._deadline.clear()
+        advancing, self._advancing = self._advancing, True
+        exchange.receive_body(body)
+        self._advancing = advancing
+        if not advancing and self._buffer:
+            self._advance()
+
+    def _note_body_bytes(self) -> None:
+        if self._exchange is not None:
+            received = sum(map(len, self._body)) if self._chunked is None else self._chunked.received
+            self._exchange.note_body_bytes(received)
+
+    def _skip(self) -> None:
+        """Drop what is left of a refused request's body."""
+        buffer = self._buffer
+        self._buffer = buffer[self._missing :]
+        self._missing = max(self._missing - len(buffer), 0)
+        if not self._missing:
+            self._await_head()
+
+    def _await_head(self) -> None:
+        self._state = State.HEAD
+        self._deadline.after(self._server.snapshot.deadlines.keepalive)
+
+    # ends
+
+    def _refuse_alone(self, rejection: Rejection) -> None:
+        """Refuse what never became a whole head."""
+        self._state = State.BUSY
+        self._buffer = b""
+        self._exchange = self._server.begin(self)
+        self._exchange.refuse(rejection)
+
+    def _expired(self) -> None:
+        """Act on a client that took too long: with its head, its body, or reading its answer."""
+        state = self._state
+        if state is State.HEAD and self._buffer:
+            message = "The request head did not arrive in time."
+            self._refuse_alone(Rejection(Phase.HEAD, "request_timeout", message, close=True))
+        elif state is State.BODY and self._exchange is not None:
+            self._state = State.BUSY
+            self._note_body_bytes()
+            message = "The request body did not arrive in time."
+            self._exchange.refuse(Rejection(Phase.BODY, "request_timeout", message, close=True))
+        else:
+            self._close()
+
+    def retire(self) -> None:
+        """End now if no request is under way, else after its answer: the gateway drains."""
+        if self._state in {State.HEAD, State.SKIP} and not self._buffer:
+            self._close()
+
+    def _linger(self) -> None:
+        """End gently: closing with unread bytes would reset the connection and lose the answer."""
+        self._state = State.LINGER
+        self._buffer = b""
+        self._missing = 0
+        self._body = []
+        self._chunked = None
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.can_write_eof():
+            transport.write_eof()
+            if self._reading_paused:
+                self._reading_paused = False
+                transport.resume_reading()
+            self._deadline.after(LINGER_SECONDS)
+        else:
+            self._state = State.CLOSED
+            self._deadline.after(LINGER_SECONDS)
+            transport.close()
+
+    def drop(self, code: str) -> None:
+        """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
+        state, self._state = self._state, State.CLOSED
+        self._deadline.close()
+        exchange = self._exchange
+        if exchange is not None:
+            if state is State.BODY:
+                self._note_body_bytes()
+            self._exchange = None
+            exchange.abandon(code)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _close(self) -> None:
+        self.drop("client_gone")

@@ -1,0 +1,359 @@
+"""One request from its head to its settle: the one file that sequences the phases.
+
+``head → route → (identify, limit: not yet) → body → parse → schema → forward → relay``, then always
+``settle``, exactly once. The connection brings bytes and takes bytes; everything that is decided is
+decided in ``core``; what leaves for the upstream is a Permit.
+
+States, in order: new, admitted (its body is awaited), under way (a flight exists), answering (the
+response's head is out), settled.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from gateway.core import decide
+from gateway.core.codes import status_of
+from gateway.core.head import read_head, trace_id
+from gateway.core.types import Decision, Outcome, Phase, Rejection
+from gateway.listener.response import Framing, head_bytes, refusal_bytes
+
+if TYPE_CHECKING:
+    from gateway.core.decide import Admission
+    from gateway.core.fields import FieldMemo
+    from gateway.core.types import RequestHead
+    from gateway.listener.server import Load
+    from gateway.listener.snapshot import Snapshot
+    from gateway.ports import Client, Flight, Observer, ResponseHead, UpstreamFault
+
+SKIPPABLE = 256 * 1024
+"""A refused request's body of at most this many bytes is read and dropped to keep the connection."""
+
+CLIENT_GONE = 499
+"""The status of the record where no response could be sent; nginx's figure, never on the wire."""
+
+
+class Downstream(Protocol):
+    """What an exchange needs of its connection."""
+
+    peer: str
+    load: Load
+    observers: tuple[Observer, ...]
+    memo: FieldMemo
+
+    def client(self, snapshot: Snapshot, head: RequestHead | None) -> Client:
+        """Describe the client behind this connection."""
+
+    def write(self, chunk: bytes) -> None:
+        """Send bytes downstream."""
+
+    def finished(self, *, keep_alive: bool, unread: int) -> None:
+        """Go on to the next request, or end the connection once everything is sent.
+
+        ``unread`` bytes of the request's body were never asked for and come before the next request.
+        """
+
+    def abort(self) -> None:
+        """End the connection so that the client sees a broken response."""
+
+
+class Exchange:
+    """One request and its response; also the sink of the upstream's answer."""
+
+    __slots__ = (
+        "_admission", "_at", "_body_bytes", "_code", "_decision", "_downstream", "_framing", "_held",
+        "_keep_alive", "_overhead", "_phase", "_rejection", "_response_at", "_sent_at", "_settled",
+        "_snapshot", "_time", "_upstream_ms", "_upstream_outcome", "_upstream_request_id",
+        "_upstream_status", "_whole", "bytes_out", "flight", "head", "id", "reserved", "started", "status",
+    )  # fmt: skip
+
+    def __init__(self, downstream: Downstream, snapshot: Snapshot, request_id: str) -> None:
+        self._downstream = downstream
+        self._snapshot = snapshot
+        self.id = request_id
+        self._time = time()
+        self.started = self._at = perf_counter()
+        self.head: RequestHead | None = None
+        self.flight: Flight | None = None
+        self.status = 0
+        self.bytes_out = 0
+        self.reserved = 0
+        self._admission: Admission | None = None
+        self._phase = Phase.HEAD
+        self._decision = Decision.ALLOW
+        self._rejection: Rejection | None = None
+        self._code: str | None = None
+        self._body_bytes = 0
+        self._whole = False
+        self._keep_alive = False
+        self._framing = Framing.NONE
+        self._held = b""
+        self._overhead = 0.0
+        self._sent_at = 0.0
+        self._response_at = 0.0
+        self._settled = False
+        self._upstream_ms: float | None = None
+        self._upstream_outcome: str | None = None
+        self._upstream_request_id: bytes | None = None
+        self._upstream_status: int | None = None
+        downstream.load.in_flight += 1
+
+    # downstream → here
+
+    def receive_head(self, raw: bytes) -> bool:
+        """Do the phases head and route, and of body what the head tells; false if refused."""
+        self._at = perf_counter()
+        head = read_head(raw, self._downstream.memo)
+        if isinstance(head, Rejection):
+            self.refuse(head)
+            return False
+        self.head = head
+        self._phase = Phase.ROUTE
+        rejection = self._downstream.load.refusal(self._snapshot.capacity)
+        if rejection is None:
+            admission = decide.admit(self._snapshot.rules, head)
+            if not isinstance(admission, Rejection):
+                self._admission = admission
+                self._phase = Phase.BODY
+                limit = admission.route.operation.max_bytes
+                rejection = self._reserve(limit if head.length is None else head.length)
+                if rejection is None:
+                    return True
+            else:
+                rejection = admission
+        self.refuse(rejection)
+        return False
+
+    def _reserve(self, size: int) -> Rejection | None:
+        load = self._downstream.load
+        if size and load.body_bytes + size > self._snapshot.capacity.body_bytes:
+            return load.overloaded(Phase.BODY)
+        load.body_bytes += size
+        self.reserved = size
+        return None
+
+    @property
+    def max_bytes(self) -> int:
+        """The limit of the body whose head was admitted."""
+        assert self._admission is not None
+        return self._admission.route.operation.max_bytes
+
+    def receive_body(self, body: bytes) -> None:
+        """Do the phases parse and schema, and forward what is permitted."""
+        head = self.head
+        admission = self._admission
+        assert head is not None
+        assert admission is not None
+        self._at = perf_counter()
+        self._whole = True
+        load = self._downstream.load
+        load.body_bytes += len(body) - self.reserved
+        self.reserved = self._body_bytes = len(body)
+        verdict = decide.judge(self._snapshot.rules, head, admission, body)
+        if isinstance(verdict, Rejection):
+            self.refuse(verdict)
+            return
+        self._phase = Phase.FORWARD
+        forwarder = self._snapshot.forwarders[verdict.operation.upstream]
+        client = self._downstream.client(self._snapshot, head)
+        self.flight = forwarder.forward(verdict, client, self)
+        self._sent_at = perf_counter()
+        self._overhead = self._sent_at - self._at
+
+    def note_body_bytes(self, count: int) -> None:
+        """Take note of how much of a body arrived that never became whole."""
+        self._body_bytes = count
+
+    @property
+    def _unread(self) -> int | None:
+        """Bytes of the body that were never asked for; None where they cannot be told or are not worth it."""
+        head = self.head
+        if self._whole:
+            return 0
+        if head is None or head.length is None or head.length > SKIPPABLE or head.expect:
+            return None
+        return head.length
+
+    def refuse(self, rejection: Rejection) -> None:
+        """Answer with a refusal and settle; the connection goes on if no body is in doubt."""
+        head = self.head
+        self._rejection = rejection
+        self._phase = rejection.phase
+        self.status = status_of(rejection.code)
+        self._code = rejection.code
+        if self._decision is Decision.ALLOW:
+            self._decision = Decision.REJECT
+        self._keep_alive = (
+            head is not None
+            and head.keep_alive
+            and not rejection.close
+            and not self._downstream.load.draining
+            and self._unread is not None
+        )
+        answer, self.bytes_out = refusal_bytes(
+            rejection, head, self._snapshot.dialect, self.id, keep_alive=self._keep_alive
+        )
+        self._downstream.write(answer)
+        if self.flight is None:
+            self._overhead = perf_counter() - self._at
+        self._finish()
+
+    def abandon(self, code: str) -> None:
+        """Give the request up and settle: the client has gone, or the gateway must.
+
+        ``code`` says which, for the record only: ``client_gone`` or ``draining``.
+        """
+        if self._settled:
+            return
+        flight = self.flight
+        if flight is not None:
+            self._note_upstream("abandoned")
+            flight.cancel()
+        self._decision = Decision.ERROR
+        self._code = code
+        if self.status == 0:
+            self.status = CLIENT_GONE
+        self.settle()
+
+    # ports.ResponseSink: upstream → here
+
+    def response_head(self, head: ResponseHead) -> None:
+        """Make the response's head; it leaves together with the first piece of the body."""
+        self._response_at = perf_counter()
+        self._phase = Phase.RELAY
+        request = self.head
+        assert request is not None
+        self.status = self._upstream_status = head.status
+        self._upstream_request_id = head.request_id
+        self._framing = Framing.of(head, request)
+        self._keep_alive = (
+            request.keep_alive and self._framing is not Framing.CLOSE and not self._downstream.load.draining
+        )
+        self._held = head_bytes(head, self._framing, request, self.id, keep_alive=self._keep_alive)
+        if self._framing is not Framing.NONE and head.length != 0:
+            return
+        self._flush(b"")
+
+    def response_body(self, chunk: bytes) -> None:
+        """Pass a piece of the body on, in chunks where its length is not known."""
+        if self._settled:
+            return
+        self.bytes_out += len(chunk)
+        if self._framing is Framing.CHUNKED:
+            chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+        if self._held:
+            self._flush(chunk)
+        else:
+            self._downstream.write(chunk)
+
+    def response_end(self) -> None:
+        """End the response and settle."""
+        if self._settled:
+            return
+        self._note_upstream("complete")
+        end = b"0\r\n\r\n" if self._framing is Framing.CHUNKED else b""
+        if self._held:
+            self._flush(end)
+        elif end:
+            self._downstream.write(end)
+        self._finish()
+
+    def response_flush(self) -> None:
+        """Send a head that waits for its body: no more of the response is at hand."""
+        if self._held:
+            self._flush(b"")
+
+    def response_fault(self, fault: UpstreamFault) -> None:
+        """Refuse with the fault, or break the response off if its head is already out."""
+        if self._settled:
+            return
+        self._note_upstream(fault.reason)
+        self._decision = Decision.ERROR
+        if self._upstream_status is not None and not self._held:
+            self._code = fault.code
+            self._downstream.abort()
+            self.settle()
+            return
+        self._held = b""
+        retry = False if fault.sent else None
+        headers = (("retry-after", "1"),) if fault.code == "overloaded" else ()
+        self.refuse(Rejection(Phase.FORWARD, fault.code, _FAULTS[fault.code], headers=headers, retry=retry))
+
+    def _flush(self, chunk: bytes) -> None:
+        held = self._held
+        self._held = b""
+        self._downstream.write(held + chunk)
+        self._overhead += perf_counter() - self._response_at
+
+    def _note_upstream(self, outcome: str) -> None:
+        self._upstream_outcome = outcome
+        since = self._sent_at or self._at
+        self._upstream_ms = (perf_counter() - since) * 1e3
+
+    # the end
+
+    def _finish(self) -> None:
+        self.settle()
+        self._downstream.finished(keep_alive=self._keep_alive, unread=self._unread or 0)
+
+    def settle(self) -> None:
+        """Make the Outcome and tell the observers; what comes later finds the exchange settled."""
+        if self._settled:
+            return
+        self._settled = True
+        load = self._downstream.load
+        load.in_flight -= 1
+        load.body_bytes -= self.reserved
+        outcome = self._outcome()
+        for observer in self._downstream.observers:
+            observer.settled(outcome)
+
+    def _outcome(self) -> Outcome:
+        head = self.head
+        first = {} if head is None else head.first
+        operation = None if self._admission is None else self._admission.route.operation
+        flight = self.flight
+        return Outcome(
+            request_id=self.id,
+            time=self._time,
+            duration_ms=(perf_counter() - self.started) * 1e3,
+            client_ip=self._downstream.client(self._snapshot, head).ip,
+            revision=self._snapshot.revision,
+            phase=self._phase,
+            decision=self._decision,
+            status=self.status,
+            code=self._code,
+            method=None if head is None else head.method,
+            path=None if head is None else head.path,
+            operation="-" if operation is None else operation.name,
+            contract=None if operation is None else operation.contract,
+            thread_id=None if self._admission is None else self._admission.route.value_of("thread_id"),
+            client_request_id=_text(first.get(b"x-request-id")),
+            upstream_request_id=_text(self._upstream_request_id),
+            trace_id=None if b"traceparent" not in first else trace_id(first[b"traceparent"]),
+            user_agent=_text(first.get(b"user-agent")),
+            sdk_retry=_text(first.get(b"x-stainless-retry-count")),
+            violations=() if self._rejection is None else self._rejection.violations,
+            upstream=None if flight is None or operation is None else operation.upstream,
+            upstream_status=self._upstream_status,
+            upstream_attempts=0 if flight is None else flight.attempts,
+            upstream_outcome=self._upstream_outcome,
+            upstream_ms=self._upstream_ms,
+            overhead_us=self._overhead * 1e6,
+            bytes_in=self._body_bytes,
+            bytes_out=self.bytes_out,
+        )
+
+
+def _text(value: bytes | None) -> str | None:
+    """Decode a header field's value; bytes outside ASCII become replacement characters."""
+    return None if value is None else value.decode("ascii", "replace")
+
+
+_FAULTS: Final = {
+    "upstream_unreachable": "The upstream could not be reached, or closed the connection without an answer.",
+    "upstream_protocol_error": "The upstream's answer is not acceptable HTTP.",
+    "upstream_timeout": "The upstream did not answer in time.",
+    "overloaded": "All connections to the upstream are in use. Try again shortly.",
+}

@@ -1,0 +1,192 @@
+"""Strict reading of upstream responses (RFC 9112), on llhttp without any of its leniencies.
+
+One :class:`ResponseReader` for each connection, fed whatever arrives. It tells its connection of the
+final response's head, body and end, and raises :class:`ProtocolFault` on anything that is not a
+well-formed response to the request under way; the connection is then thrown away.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Protocol
+
+import httptools
+
+from gateway.core.fields import connection_options
+from gateway.ports import ResponseHead
+from gateway.upstream.headers import response_block
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gateway.core.types import Field
+    from gateway.upstream.headers import ResponseHeaders
+
+MAX_HEAD: Final = 64 * 1024
+"""Longest response head in bytes, interim responses included."""
+MAX_FIELDS: Final = 256
+
+_REASON: Final = re.compile(rb"[\t -~]{0,128}")
+
+
+class ProtocolFault(Exception):
+    """The upstream sent something that is no acceptable response. The text is for logs."""
+
+
+class ReadingSink(Protocol):
+    """What a reader tells of; :class:`upstream.connection.Connection` is the only one."""
+
+    def read_head(self, head: ResponseHead, *, framed: bool, reusable: bool) -> None:
+        """Take a final response's head.
+
+        ``framed`` is false when its end is the connection's end; ``reusable`` says whether the upstream
+        keeps the connection open after it.
+        """
+
+    def read_body(self, chunk: bytes) -> None:
+        """Take a piece of the body, its transfer coding removed."""
+
+    def read_end(self) -> None:
+        """Take note that the response is whole."""
+
+
+class ResponseReader:
+    """Reads the responses of one connection, one after the other."""
+
+    __slots__ = (
+        "_bodiless", "_expecting", "_fields", "_head_bytes", "_headers", "_interim", "_parser", "_reason",
+        "_sink", "_started", "done_early",
+    )  # fmt: skip
+
+    def __init__(self, sink: ReadingSink, headers: ResponseHeaders) -> None:
+        """Read for ``sink``; ``headers`` is shared by the connections of a pool."""
+        self._sink = sink
+        self._headers = headers
+        self._parser = httptools.HttpResponseParser(self)
+        self.expect()
+        self._expecting = False
+
+    def expect(self, *, bodiless: bool = False) -> None:
+        """Begin to wait for the response to the next request; ``bodiless`` for one to HEAD."""
+        self._expecting = True
+        self._bodiless = bodiless
+        self._started = False
+        self._interim = False
+        self._head_bytes = 0
+        self._reset()
+        self.done_early = False
+
+    def _reset(self) -> None:
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._reason = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Read on; ProtocolFault if these bytes cannot belong to an acceptable response."""
+        if not self._expecting:
+            raise ProtocolFault("bytes that no request asked for")
+        if not self._started and chunk[:1] != b"H":
+            raise ProtocolFault("not an HTTP response")
+        in_head = self._head_bytes >= 0
+        try:
+            self._parser.feed_data(chunk)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            if isinstance(cause, ProtocolFault):
+                raise cause from None
+            raise
+        except httptools.HttpParserUpgrade:
+            raise ProtocolFault("an unasked change of protocol") from None
+        except httptools.HttpParserError as error:
+            raise ProtocolFault(str(error)) from None
+        if in_head and self._head_bytes >= 0:
+            self._head_bytes += len(chunk)
+            if self._head_bytes > MAX_HEAD:
+                raise ProtocolFault("a head that is too long")
+
+    # The callbacks of httptools, in the order in which they come.
+
+    def on_message_begin(self) -> None:
+        """Refuse a message that begins where none is due."""
+        if not self._expecting:
+            raise ProtocolFault("bytes after the end of the response")
+        self._started = True
+
+    def on_status(self, reason: bytes) -> None:
+        """Keep the reason phrase; it may come in pieces."""
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a field of the head; a trailer is dropped (RFC 9110 section 6.5.1)."""
+        if self._head_bytes >= 0:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Pass a final response's head on; note an interim one."""
+        parser = self._parser
+        status = parser.get_status_code()
+        version = parser.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            raise ProtocolFault("a version of HTTP that was not asked for")
+        if status == 101 or not 100 <= status <= 599:
+            raise ProtocolFault("a status that cannot be passed on")
+        if len(self._fields) > MAX_FIELDS:
+            raise ProtocolFault("too many header fields")
+        if status < 200:
+            self._interim = True
+            return
+        fields = self._headers.read(self._fields)
+        length, chunked, options = _framing(fields)
+        bodiless = self._bodiless or status in {204, 304}
+        if status == 204 and (chunked or length):
+            raise ProtocolFault("a 204 that announces a body")
+        self._head_bytes = -1
+        framed = bodiless or chunked or length is not None
+        reusable = framed and b"close" not in options and (version == "1.1" or b"keep-alive" in options)
+        reason = self._reason if _REASON.fullmatch(self._reason) is not None else b""
+        block, request_id = response_block(fields)
+        head = ResponseHead(status, reason, block, length, bodiless, request_id)
+        self._sink.read_head(head, framed=framed, reusable=reusable)
+        if self._bodiless and (chunked or length):
+            # llhttp would wait for a body that HEAD never gets; the connection is not used again.
+            self._expecting = False
+            self.done_early = True
+            self._sink.read_end()
+
+    def on_body(self, chunk: bytes) -> None:
+        """Pass a piece of the body on."""
+        if self.done_early:
+            raise ProtocolFault("a body in answer to HEAD")
+        self._sink.read_body(chunk)
+
+    def on_message_complete(self) -> None:
+        """Pass the end on, or go on to the final response after an interim one."""
+        if self._interim:
+            self._interim = False
+            self._started = False
+            self._reset()
+        elif not self.done_early:
+            self._expecting = False
+            self._sink.read_end()
+
+
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
+
+
+def _framing(fields: list[Field]) -> tuple[int | None, bool, Collection[bytes]]:
+    """Give the Content-Length, whether the body is chunked, and the Connection options.
+
+    llhttp has refused repeated, signed or overlong lengths, and a length beside a transfer coding.
+    """
+    length: int | None = None
+    chunked = False
+    options: Collection[bytes] = _NO_OPTIONS
+    for _, lower, value in fields:
+        if lower == b"content-length":
+            length = int(value)
+        elif lower == b"transfer-encoding":
+            if chunked or value.lower() != b"chunked":
+                raise ProtocolFault("a transfer coding other than chunked")
+            chunked = True
+        elif lower == b"connection" and not options:
+            options = connection_options(fields)
+    return length, chunked, options

@@ -1,0 +1,1 @@
+"""The bench: CPU per request of the gateway beside nginx and a plain aiohttp gateway (``make bench``)."""

@@ -1,0 +1,1 @@
+"""What tests of sockets share: strict message framing, a raw client, a recording upstream."""
