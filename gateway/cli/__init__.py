@@ -1,1 +1,37 @@
-"""The command line, one file for each verb."""
+"""The command line, one file for each verb.
+
+Exit statuses: 0 done; 1 the answer is no, or it could not be done; 2 bad configuration or usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gateway.errors import ConfigError, GatewayError
+
+
+def main() -> None:
+    """Run the command that the process was started with; faults are printed without a traceback."""
+    from gateway.cli.app import app
+
+    try:
+        app()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("GATEWAY_DEBUG"):
+            raise
+        kind = type(error).__name__
+        print(f"gateway: internal error ({kind}); GATEWAY_DEBUG=1 shows where.", file=sys.stderr)
+        sys.exit(1)

@@ -44,10 +44,8 @@ class Resolved:
 
     def origin(self, path: DocumentPath) -> DocumentPath:
         """Give the place in the document of what is at ``path`` of the resolved schema."""
-        for length in range(len(path), -1, -1):
-            if path[:length] in self.origins:
-                return (*self.origins[path[:length]], *path[length:])
-        return path
+        length = next(length for length in range(len(path), -1, -1) if path[:length] in self.origins)
+        return (*self.origins[path[:length]], *path[length:])
 
 
 def follow(document: Document, path: DocumentPath) -> tuple[Any, DocumentPath]:

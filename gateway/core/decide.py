@@ -15,7 +15,9 @@ from gateway.core.route import Route, RouteTable
 from gateway.core.types import Permit, Phase, Rejection, Validator, Violation
 
 if TYPE_CHECKING:
-    from gateway.core.types import RequestHead, Verdict
+    from collections.abc import Sequence
+
+    from gateway.core.types import Operation, RequestHead, Verdict
 
 
 class Rules(NamedTuple):
@@ -107,28 +109,46 @@ def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) ->
     """
     route, validator = admission
     operation = route.operation
+    violations: list[Violation] = []
     try:
-        violations: list[Violation] = []
         if operation.path_parameters or operation.query_parameters or head.query is not None:
             violations = judge_parameters(operation, route.values, head.query)
-        if body or (operation.body is not None and operation.body.required):
-            if operation.body is None:
-                return _unexpected_body()
-            if validator is None:
-                return Rejection(Phase.PARSE, "invalid_json", "The request body is empty; JSON was expected.")
-            value = parse(body, max_depth=rules.max_depth)
-            if not validator.fast(value):
-                violations += validator.full(value)
-                if not violations:
-                    return _in_doubt()
+    except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
+        return _in_doubt()
+    found = judge_body(rules, operation, validator, body)
+    if isinstance(found, Rejection):
+        return found
+    violations += found
+    if violations:
+        return reject(violations)
+    return Permit(head, operation, body)
+
+
+def judge_body(
+    rules: Rules, operation: Operation, validator: Validator | None, body: bytes
+) -> list[Violation] | Rejection:
+    """Judge a body alone: give its violations, none for a good one, or a refusal that stands by itself."""
+    if not body and (operation.body is None or not operation.body.required):
+        return []
+    if operation.body is None:
+        return _unexpected_body()
+    if validator is None:
+        return Rejection(Phase.PARSE, "invalid_json", "The request body is empty; JSON was expected.")
+    try:
+        value = parse(body, max_depth=rules.max_depth)
+        if validator.fast(value):
+            return []
+        return validator.full(value) or _in_doubt()
     except JsonFault as fault:
         return Rejection(Phase.PARSE, fault.code, fault.message)
     except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
         return _in_doubt()
-    if violations:
-        first = violations[0]
-        return Rejection(Phase.SCHEMA, first.code, first.message, first.param, tuple(violations))
-    return Permit(head, operation, body)
+
+
+def reject(violations: Sequence[Violation]) -> Rejection:
+    """Make the schema phase's refusal out of at least one violation; the first one speaks for all."""
+    first = violations[0]
+    return Rejection(Phase.SCHEMA, first.code, first.message, first.param, tuple(violations))
 
 
 def _in_doubt() -> Rejection:

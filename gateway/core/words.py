@@ -80,7 +80,9 @@ def key_not_listed(subject: str | None, supported: str) -> str:
 
 def listed(values: Sequence[Json]) -> str:
     """List the values of an enum: ``'a', 'b', and 'c'``."""
-    texts = [f"'{value}'" if isinstance(value, str) else json.dumps(value) for value in values[:_LISTED]]
+    texts = [
+        f"'{printable(value)}'" if isinstance(value, str) else json.dumps(value) for value in values[:_LISTED]
+    ]
     if len(values) > _LISTED:
         texts.append(f"{len(values) - _LISTED} more")
     if len(texts) < 3:
@@ -113,7 +115,7 @@ def no_match(subject: str | None, limit: str, _actual: Json = None, noun: str = 
     """Say that a string, or a key, does not match the pattern ``limit``."""
     return (
         f"{_invalid(subject)}: {noun} does not match pattern. "
-        f"Expected a {noun} that matches the pattern '{limit}'."
+        f"Expected a {noun} that matches the pattern '{printable(limit)}'."
     )
 
 

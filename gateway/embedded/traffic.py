@@ -39,6 +39,16 @@ async def sample(base_url: str) -> list[str]:
     return lines
 
 
+async def create_thread(base_url: str) -> str:
+    """Create a thread at ``base_url`` and give its id; OSError or ValueError if it cannot be done."""
+    async with (
+        aiohttp.ClientSession(headers=_HEADERS, timeout=_TIMEOUT) as session,
+        session.post(f"{base_url}/v1/threads", json={}) as response,
+    ):
+        thread = await response.json(content_type=None)
+        return str(thread["id"])
+
+
 async def _converse(session: aiohttp.ClientSession, origin: str, lines: list[str]) -> None:
     async def send(method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         async with session.request(method, origin + path, json=body) as response:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from textwrap import dedent, indent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway import documents
 from gateway.contracts import read_contract
-from gateway.core.types import Operation
 from gateway.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gateway.core.types import Operation
 
 HEAD = "openapi: 3.0.3\n"
 
@@ -41,6 +43,19 @@ def post(schema: str, components: str = "") -> str:
     return get(body) + components
 
 
+TO_A = "{$ref: '#/components/schemas/A'}"
+
+
+def query(rest: str) -> str:
+    """Write a document with one query parameter, whose members from ``rest`` on begin at 6:41."""
+    return get(f"parameters: [{{name: x, in: query, {rest}}}]")
+
+
+def a_is(schema: str) -> str:
+    """Write the components that TO_A refers to; the schema begins at 10:27."""
+    return f"components: {{schemas: {{A: {schema}}}}}"
+
+
 def test_a_whole_operation() -> None:
     """Everything that an operation has is read, references followed, in the document's order."""
     first, second = read(
@@ -66,7 +81,9 @@ def test_a_whole_operation() -> None:
           parameters:
             Id: {name: id, in: path, required: true, schema: {$ref: "#/components/schemas/S~1T"}}
           requestBodies:
-            B: {required: true, content: {application/json: {schema: {items: {$ref: "#/components/schemas/S~1T"}}}}}
+            B:
+              required: true
+              content: {application/json: {schema: {items: {$ref: "#/components/schemas/S~1T"}}}}
           schemas:
             S/T: {$ref: "#/components/schemas/U"}
             U: {type: string, maxLength: 3}
@@ -134,37 +151,63 @@ def test_only_what_is_wanted_is_read() -> None:
         (get(template="/a.{x}"), "3:3: a path is /-separated"),
         (get(template="/a//b"), "3:3: a path is /-separated"),
         (get(template="a"), "3:3: a path is /-separated"),
+        (get(template="/{x}/{x}"), "3:3: a name stands twice in a path"),
         (get(template="/{x}"), "4:5: the path parameter x is not described"),
-        (get("parameters: [{name: x, in: path, required: true, schema: {type: string}}]"), "4:5: the path parameter x does not stand"),
+        (
+            get("parameters: [{name: x, in: path, required: true, schema: {type: string}}]"),
+            "4:5: the path parameter x does not stand",
+        ),
         (get("parameters: {}"), "6:7: parameters must be a list"),
         (get("parameters: [1]"), "6:20: a parameter must be a mapping"),
         (get("parameters: [{in: query}]"), "6:20: a parameter needs a name"),
-        (get("parameters: [{name: x, in: header, schema: {type: string}}]"), "6:30: a parameter in header is not available yet"),
-        (get("parameters: [{name: x, in: cookie, schema: {type: string}}]"), "6:30: a parameter in cookie is not available yet"),
-        (get("parameters: [{name: x, in: query, style: pipeDelimited, schema: {type: string}}]"), "6:41: the style pipeDelimited"),
-        (get("parameters: [{name: x, in: query, allowReserved: true, schema: {type: string}}]"), "6:41: allowReserved is not"),
-        (get("parameters: [{name: x, in: query, required: 1, schema: {type: string}}]"), "6:20: required must be"),
+        (
+            get("parameters: [{name: x, in: header, schema: {type: string}}]"),
+            "6:30: a parameter in header is not available yet",
+        ),
+        (
+            get("parameters: [{name: x, in: cookie, schema: {type: string}}]"),
+            "6:30: a parameter in cookie is not available yet",
+        ),
+        (query("style: pipeDelimited, schema: {type: string}"), "6:41: the style pipeDelimited"),
+        (query("allowReserved: true, schema: {type: string}"), "6:41: allowReserved is not"),
+        (query("required: 1, schema: {type: string}"), "6:20: required must be"),
         (get("parameters: [{name: x, in: query}]"), "6:20: a schema is needed here"),
-        (get("parameters: [{name: x, in: query, schema: {type: array}}]"), "6:41: a parameter's type must be one of"),
-        (get("parameters: [{name: x, in: query, schema: true}]"), "6:41: a parameter's type must be one of"),
-        (get("parameters:", *["  - {name: x, in: query, schema: {type: string}}"] * 2), "8:5: the parameter x stands twice"),
-        (get("parameters: [{$ref: '#/components/parameters/X'}]"), "6:21: there is no #/components/parameters/X"),
+        (query("schema: {type: array}"), "6:41: a parameter's type must be one of"),
+        (query("schema: true"), "6:41: a parameter's type must be one of"),
+        (
+            get("parameters:", *["  - {name: x, in: query, schema: {type: string}}"] * 2),
+            "8:11: the parameter x stands twice",
+        ),
+        (
+            get("parameters: [{$ref: '#/components/parameters/X'}]"),
+            "6:21: there is no #/components/parameters/X",
+        ),
         (get("parameters: [{$ref: 'other.yaml#/x'}]"), "6:21: only references to #/components/"),
-        (get("requestBody: {$ref: '#/components/requestBodies/X'}"), "6:21: there is no #/components/requestBodies/X"),
+        (
+            get("requestBody: {$ref: '#/components/requestBodies/X'}"),
+            "6:21: there is no #/components/requestBodies/X",
+        ),
         (get("requestBody: []"), "6:7: a request body must be a mapping"),
-        (get("requestBody: {required: 1, content: {application/json: {}}}"), "6:21: required must be true or false"),
+        (
+            get("requestBody: {required: 1, content: {application/json: {}}}"),
+            "6:21: required must be true or false",
+        ),
         (get("requestBody: {content: {text/plain: {}}}"), "6:31: text/plain is not available yet"),
         (get("requestBody: {content: {application/json: 1}}"), "6:31: a media type must be a mapping"),
-        (post("{format: email}"), "9:20: the keyword format is not available yet"),
-        (post("{properties: {a: {type: strin}}}"), "9:37: a type must be one or more of"),
-        (post("{$ref: 'https://example.org/x'}"), "9:20: only references"),
-        (post("{$ref: '#/components/schemas/A', maxLength: 1}"), "9:45: maxLength has no effect beside $ref"),
-        (post("{$ref: '#/components/schemas/A'}", "components: {schemas: {A: {items: {format: x}}}}"), "10:36: the keyword format"),
-        (post("{$ref: '#/components/schemas/A'}", "components: {schemas: {A: {items: {$ref: '#/components/schemas/A'}}}}"), "10:36: circular references"),
-        (post("{$ref: '#/components/schemas/A'}", "components: {schemas: {A: {$ref: '#/components/schemas/A'}}}"), "10:27: circular references"),
-        (get("requestBody: {$ref: '#/components/requestBodies/X'}") + "components: {requestBodies: {X: {$ref: '#/components/requestBodies/X'}}}", "7:33: the reference leads back to itself"),
+        (post("{format: email}"), "9:22: the keyword format is not available yet"),
+        (post("{properties: {a: {type: strin}}}"), "9:39: a type must be one or more of"),
+        (post("{$ref: 'https://example.org/x'}"), "9:22: only references"),
+        (post("{$ref: '#/components/schemas/A', maxLength: 1}"), "9:54: maxLength has no effect beside $ref"),
+        (post(TO_A, a_is("{items: {format: x}}")), "10:36: the keyword format"),
+        (post(TO_A, a_is("{items: {$ref: '#/components/schemas/A'}}")), "10:36: circular references"),
+        (post(TO_A, a_is(TO_A)), "10:28: circular references"),
+        (
+            get("requestBody: {$ref: '#/components/requestBodies/X'}")
+            + "components: {requestBodies: {X: {$ref: '#/components/requestBodies/X'}}}",
+            "7:34: the reference leads back to itself",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faults_stand_at_their_place(text: str, expected: str) -> None:
     """Each thing that is wrong or not enforced yet is a fault with line and column."""
     found = faults(text)
@@ -173,9 +216,11 @@ def test_faults_stand_at_their_place(text: str, expected: str) -> None:
 
 def test_all_faults_at_once_and_each_once() -> None:
     """A fault in a schema that is used twice is told once, together with all others, in order."""
-    use = "{$ref: '#/components/schemas/A'}"
-    text = post(f"{{properties: {{a: {use}, b: {use}, c: {{format: y}}}}}}", "components: {schemas: {A: {format: x}}}")
-    assert [fault.partition(" ")[0] for fault in faults(text)] == ["9:91:", "10:27:"]
+    use = TO_A
+    text = post(
+        f"{{properties: {{a: {use}, b: {use}, c: {{format: y}}}}}}", "components: {schemas: {A: {format: x}}}"
+    )
+    assert [fault.partition(" ")[0] for fault in faults(text)] == ["9:113:", "10:28:"]
 
 
 def test_references_are_looked_for_only_where_schemas_stand() -> None:
@@ -191,7 +236,8 @@ def test_references_that_multiply_or_nest_without_end() -> None:
     """Schemas that refer to the next one twice, or nest for ever, are refused, not expanded."""
     for one, count in (("{{allOf: [{0}, {0}]}}", 30), ("{{items: {0}}}", 200)):
         lines = [
-            f"    A{index}: " + one.format(f"{{$ref: '#/components/schemas/A{index + 1}'}}") for index in range(count)
+            f"    A{index}: " + one.format(f"{{$ref: '#/components/schemas/A{index + 1}'}}")
+            for index in range(count)
         ]
         components = "\n".join(["components:", "  schemas:", *lines, f"    A{count}: {{type: string}}"])
         (fault,) = faults(post("{$ref: '#/components/schemas/A0'}", components))
@@ -203,7 +249,7 @@ def test_what_is_left_open_is_told() -> None:
     (operation,) = read(
         post(
             "{type: object, properties: {a: {type: string}, b: {type: array, items: {type: object}}, "
-            "c: {oneOf: [{type: string}, {enum: [x]}]}, d: {}, e: {type: string, maxLength: 1}}, "
+            "c: {oneOf: [{type: string}, {enum: [x]}]}, d: {}, f: false, e: {type: string, maxLength: 1}}, "
             "additionalProperties: {type: string}}"
         )
     )

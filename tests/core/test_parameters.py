@@ -30,9 +30,7 @@ PATH = tuple(
 
 def operation(*query: Parameter, path: tuple[Parameter, ...] = ()) -> Operation:
     """Make an operation of parameters."""
-    return Operation(
-        "list", "c", "GET", "/x", "main", 1, path, {item.name: item for item in query}
-    )
+    return Operation("list", "c", "GET", "/x", "main", 1, path, {item.name: item for item in query})
 
 
 def judged(query: str | None, *, path_values: tuple[str, ...] = ("a", "b")) -> list[Violation]:
@@ -42,9 +40,24 @@ def judged(query: str | None, *, path_values: tuple[str, ...] = ("a", "b")) -> l
 
 @pytest.mark.parametrize(
     "query",
-    [None, "", "limit=1", "limit=100&order=asc", "li%6dit=5", "after=", "after", "after=a%20b%C3%A9=x",
-     "ratio=-0.5", "ratio=1e0", "deep=true", "deep=false", "order=%64esc", "after=a=b=c", "after=%2B%26"],
-)  # fmt: skip
+    [
+        None,
+        "",
+        "limit=1",
+        "limit=100&order=asc",
+        "li%6dit=5",
+        "after=",
+        "after",
+        "after=a%20b%C3%A9=x",
+        "ratio=-0.5",
+        "ratio=1e0",
+        "deep=true",
+        "deep=false",
+        "order=%64esc",
+        "after=a=b=c",
+        "after=%2B%26",
+    ],
+)
 def test_permitted(query: str | None) -> None:
     """Known parameters of the right kind pass, percent-encoded or not."""
     assert judged(query) == []
@@ -150,6 +163,6 @@ def test_at_most_a_hundred() -> None:
 
 def test_a_validator_in_doubt_never_lets_pass() -> None:
     """Where the fast form says no and the full form finds nothing, judging raises: the caller refuses."""
-    torn = Parameter("p", "path", "string", True, Validator(lambda _: False, lambda _: [], {}))  # noqa: FBT003
+    torn = Parameter("p", "path", "string", True, Validator(lambda _: False, lambda _: [], {}))
     with pytest.raises(RuntimeError, match="disagree"):
         judge_parameters(operation(path=(torn,)), ("a",), None)

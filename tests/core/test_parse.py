@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.parse import JsonFault, parse
@@ -35,19 +35,107 @@ ACCEPTED = [
 ]
 
 REFUSED = [
-    b"", b" ", b"\n", b"{", b"[", b'"', b'"abc', b'{"a"', b'{"a":', b'{"a":1', b"[1", b"[1,", b"tru", b"nul",
-    b"[1,]", b'{"a":1,}', b"[,1]", b"[1,,2]", b"{,}", b"{a:1}", b"{'a':1}", b"{1:2}", b"[1 2]", b'{"a" 1}',
-    b"{} {}", b"{}x", b"1 2", b"null,", b"{}\x00", b"{}\x0b", b"\x0c{}", b"{}//c", b"/*c*/{}", b"#\n1",
-    b"NaN", b"[NaN]", b"Infinity", b"-Infinity", b"[-Infinity]", b"nan", b"inf", b"True", b"None", b"undefined",
-    b"1e400", b"-1E400", b"1e99999999999", b"01", b"-01", b"1.", b".5", b"-.5", b"+1", b"0x10", b"1_000", b"1e",
-    b"1e+", b"--1", b"-", b"- 1", b"1a", b"9223372036854775808", b"-9223372036854775809", b"9" * 5000, b"-" + b"9" * 5000,
-    b"\xef\xbb\xbf{}", "{}".encode("utf-16"), "{}".encode("utf-16-le"), "{}".encode("utf-32"), '{"a":1}'.encode("utf-16-be"),
-    b'"\xff"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', b"\xff{}",
-    b'"\\ud800"', b'"\\udc00"', b'{"\\ud800":1}', b'["\\udc00\\ud800"]', b'"\\uD800x"', b'"\\ud800\\u0041"',
-    b'"\\ud83d" "\\ude00"', b'[{"a":["\\uDfff"]}]',
-    b'"\n"', b'"\t"', b'"\x00"', b'"\x1f"', b'{"a\nb":1}', b'"\\x41"', b"\"\\'\"", b'"\\u12"', b'"\\u12g4"', b'"\\u 123"',
-    b'"\\u+123"', "{\u00a0}".encode(), "\u2003{}".encode(), "１".encode(), "٣".encode(), "[１]".encode(),
-]  # fmt: skip
+    b"",
+    b" ",
+    b"\n",
+    b"{",
+    b"[",
+    b'"',
+    b'"abc',
+    b'{"a"',
+    b'{"a":',
+    b'{"a":1',
+    b"[1",
+    b"[1,",
+    b"tru",
+    b"nul",
+    b"[1,]",
+    b'{"a":1,}',
+    b"[,1]",
+    b"[1,,2]",
+    b"{,}",
+    b"{a:1}",
+    b"{'a':1}",
+    b"{1:2}",
+    b"[1 2]",
+    b'{"a" 1}',
+    b"{} {}",
+    b"{}x",
+    b"1 2",
+    b"null,",
+    b"{}\x00",
+    b"{}\x0b",
+    b"\x0c{}",
+    b"{}//c",
+    b"/*c*/{}",
+    b"#\n1",
+    b"NaN",
+    b"[NaN]",
+    b"Infinity",
+    b"-Infinity",
+    b"[-Infinity]",
+    b"nan",
+    b"inf",
+    b"True",
+    b"None",
+    b"undefined",
+    b"1e400",
+    b"-1E400",
+    b"1e99999999999",
+    b"01",
+    b"-01",
+    b"1.",
+    b".5",
+    b"-.5",
+    b"+1",
+    b"0x10",
+    b"1_000",
+    b"1e",
+    b"1e+",
+    b"--1",
+    b"-",
+    b"- 1",
+    b"1a",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"9" * 5000,
+    b"-" + b"9" * 5000,
+    b"\xef\xbb\xbf{}",
+    "{}".encode("utf-16"),
+    "{}".encode("utf-16-le"),
+    "{}".encode("utf-32"),
+    '{"a":1}'.encode("utf-16-be"),
+    b'"\xff"',
+    b'"\xc0\xaf"',
+    b'"\xed\xa0\x80"',
+    b'"\xf4\x90\x80\x80"',
+    b'"\xe2\x82"',
+    b"\xff{}",
+    b'"\\ud800"',
+    b'"\\udc00"',
+    b'{"\\ud800":1}',
+    b'["\\udc00\\ud800"]',
+    b'"\\uD800x"',
+    b'"\\ud800\\u0041"',
+    b'"\\ud83d" "\\ude00"',
+    b'[{"a":["\\uDfff"]}]',
+    b'"\n"',
+    b'"\t"',
+    b'"\x00"',
+    b'"\x1f"',
+    b'{"a\nb":1}',
+    b'"\\x41"',
+    b'"\\\'"',
+    b'"\\u12"',
+    b'"\\u12g4"',
+    b'"\\u 123"',
+    b'"\\u+123"',
+    "{\u00a0}".encode(),
+    "\u2003{}".encode(),
+    "\uff11".encode(),
+    "٣".encode(),
+    "[\uff11]".encode(),
+]
 
 DUPLICATES = [
     b'{"a":1,"a":1}',
@@ -121,7 +209,13 @@ def test_faults_name_the_place_and_never_the_text() -> None:
     assert fault.value.message == (
         "We could not parse the JSON body of your request: a value was expected, at line 2, column 7."
     )
-    for body in (b'{"sesame":1,"sesame":2}', b'["sesame\x01"]', b'"\\sesame"', b"[NaN, 1, sesame]", b"1e9999"):
+    for body in (
+        b'{"sesame":1,"sesame":2}',
+        b'["sesame\x01"]',
+        b'"\\sesame"',
+        b"[NaN, 1, sesame]",
+        b"1e9999",
+    ):
         with pytest.raises(JsonFault) as fault:
             parse(body, max_depth=32)
         assert "sesame" not in fault.value.message
@@ -130,12 +224,17 @@ def test_faults_name_the_place_and_never_the_text() -> None:
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
+@settings(deadline=None)
 @given(values, st.booleans(), st.sampled_from([None, 1]))
 def test_what_json_writes_is_read_back(value: Any, ascii_only: bool, indent: int | None) -> None:
     """Round trip: every value survives, escaped or not, spaced or not."""
@@ -147,7 +246,9 @@ def test_what_json_writes_is_read_back(value: Any, ascii_only: bool, indent: int
 def mutated(draw: st.DrawFn) -> bytes:
     """Draw JSON with a few bytes replaced, inserted or removed."""
     body = bytearray(json.dumps(draw(values), ensure_ascii=draw(st.booleans())).encode())
-    pieces = st.sampled_from([b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\\u", b"0", b"-", b"e", b"\x00", b"\xff"])
+    pieces = st.sampled_from(
+        [b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\\u", b"0", b"-", b"e", b"\x00", b"\xff"]
+    )
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(body)))
         end = min(len(body), start + draw(st.integers(0, 3)))
@@ -155,12 +256,15 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(body)
 
 
+@settings(deadline=None)
 @given(mutated())
 def test_what_is_accepted_means_the_same_to_json(body: bytes) -> None:
     """Accepted by us: accepted by json, as the same value. Refused: by a JsonFault and by nothing else."""
     try:
         value = parse(body, max_depth=100)
     except JsonFault as fault:
-        assert fault.code in {"duplicate_key", "json_too_deep", "invalid_json"}
+        code: str | None = fault.code
     else:
+        code = None
         assert json.loads(body) == value
+    assert code in {None, "duplicate_key", "invalid_json"}

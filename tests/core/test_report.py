@@ -8,7 +8,9 @@ from gateway.core.report import MAX_VIOLATIONS, ROOT, Place, Report
 from gateway.core.schema import compile_schema
 from gateway.core.words import unknown
 
-CLOSED = compile_schema({"additionalProperties": False, "properties": {"list": {"items": {"type": "string"}}}})
+CLOSED = compile_schema(
+    {"additionalProperties": False, "properties": {"list": {"items": {"type": "string"}}}}
+)
 
 
 def test_at_most_a_hundred_violations() -> None:
@@ -30,7 +32,7 @@ def test_long_keys_do_not_multiply() -> None:
 
 
 def test_params_and_pointers() -> None:
-    """Params are written as the API does, pointers as RFC 6901 does; unnamed keys are * in the safe forms."""
+    """Params are written as the API does, pointers as RFC 6901 does; unnamed keys are * in safe forms."""
     report = Report()
     place = Place(Place(Place(ROOT, "a/b~"), 3), "x.y", named=False)
     report.add(place, "unknown_parameter", unknown)
@@ -44,7 +46,7 @@ def test_params_and_pointers() -> None:
 
 
 def test_messages_escape_what_cannot_be_printed() -> None:
-    """Control characters, bidirectional marks and line separators of a key are escaped in the message only."""
+    """Control characters, bidirectional marks and the like are escaped, in the message only."""
     key = "a\x00\r\n\x1b[31m\u202e\u2028"
     (found,) = CLOSED.full({key: 1})
     assert found.param == key

@@ -1,0 +1,151 @@
+"""A running gateway in one process: start, reload, drain.
+
+States: starting, ready, draining, ended. A reload swaps the snapshot whole or leaves everything as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from typing import TYPE_CHECKING
+
+from gateway import __version__
+from gateway.admin import AdminStatus, AdminToken, make_admin, start_admin
+from gateway.config.model import restart_only
+from gateway.errors import ConfigError, GatewayError
+from gateway.listener.server import GatewayServer, Listener
+from gateway.observe.logs import get_logger
+from gateway.observe.metrics import Gauges, Metrics
+from gateway.wiring import Pools, compile_plan, make_snapshot
+
+if TYPE_CHECKING:
+    from aiohttp.web import AppRunner
+
+    from gateway.observe.logs import Logs
+    from gateway.wiring import Plan
+
+_log = get_logger()
+
+
+class Gateway:
+    """The listener and the admin listener of one configuration, live."""
+
+    def __init__(self, plan: Plan, logs: Logs) -> None:
+        """Make it ready to start; needs a running event loop."""
+        self._plan = plan
+        self._loop = asyncio.get_running_loop()
+        self._pools = Pools(self._loop)
+        self._metrics = Metrics(
+            Gauges(
+                in_flight=lambda: self._server.load.in_flight,
+                connections=lambda: self._server.connection_count,
+                log_lines_dropped=lambda: logs.dropped,
+            )
+        )
+        snapshot = make_snapshot(plan, self._pools)
+        self._server = GatewayServer(self._loop, snapshot, (self._metrics, logs.requests))
+        self._listener = Listener(self._server, drain=plan.config.deadlines.drain)
+        self._admin: AppRunner | None = None
+        self._reloading = asyncio.Lock()
+        self._reasons: tuple[str, ...] = ("starting",)
+        self._tell_metrics()
+
+    @property
+    def plan(self) -> Plan:
+        """The configuration that is live."""
+        return self._plan
+
+    @property
+    def address(self) -> str:
+        """Where callers connect, as a URL."""
+        scheme = "http" if self._plan.listen_tls is None else "https"
+        return _url(scheme, self._listener.addresses[0])
+
+    @property
+    def admin_address(self) -> str:
+        """Where the admin listener is, as a URL."""
+        assert self._admin is not None
+        return _url("http", self._admin.addresses[0])
+
+    async def start(self) -> None:
+        """Listen; GatewayError if an address cannot be had, and then nothing is left open."""
+        config = self._plan.config
+        tokens = [
+            AdminToken.of(token.name, token.role, token.token.get_secret_value())
+            for token in config.admin.tokens
+        ]
+        app = make_admin(
+            host=config.admin.host, tokens=tokens, metrics=self._metrics.expose, status=self._status
+        )
+        self._admin = await start_admin(app, config.admin.host, config.admin.port)
+        try:
+            await self._listener.open(config.listen.host, config.listen.port, self._plan.listen_tls)
+        except OSError as error:
+            await self._admin.cleanup()
+            address = f"{config.listen.host}:{config.listen.port}"
+            raise GatewayError(f"Cannot listen on {address}: {error.strerror or error}.") from error
+        self._reasons = ()
+        # What was made up to here lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        _log.info(
+            "started",
+            listen=self.address,
+            admin=self.admin_address,
+            revision=self._plan.revision,
+            operations=len(self._plan.operations),
+            version=__version__,
+        )
+
+    async def reload(self) -> bool:
+        """Read the configuration anew and go over to it; false, and nothing changed, if it has faults."""
+        async with self._reloading:
+            try:
+                plan = await asyncio.to_thread(compile_plan, self._plan.path, dict(os.environ))
+                _refuse_restart_only(self._plan, plan)
+            except ConfigError as error:
+                self._metrics.reloaded("refused")
+                _log.error("reload_refused", faults=[str(fault) for fault in error.faults])
+                return False
+            except GatewayError as error:
+                self._metrics.reloaded("refused")
+                _log.error("reload_refused", faults=[str(error)])
+                return False
+            self._plan = plan
+            self._server.snapshot = make_snapshot(plan, self._pools)
+            self._tell_metrics()
+            self._metrics.reloaded("applied")
+            _log.info("reloaded", revision=plan.revision, operations=len(plan.operations))
+            return True
+
+    async def drain(self) -> None:
+        """Stop: no new connection, requests under way may end, then everything is closed."""
+        self._reasons = ("draining",)
+        _log.info("draining", in_flight=self._server.load.in_flight)
+        await self._listener.drain()
+        if self._admin is not None:
+            await self._admin.cleanup()
+        _log.info("stopped")
+
+    def _status(self) -> AdminStatus:
+        return AdminStatus(self._plan.revision, self._reasons)
+
+    def _tell_metrics(self) -> None:
+        self._metrics.configured(
+            self._plan.revision,
+            operations=[operation.name for operation in self._plan.operations],
+            upstreams=self._plan.config.upstreams,
+        )
+
+
+def _refuse_restart_only(old: Plan, new: Plan) -> None:
+    changed = restart_only(old.config, new.config)
+    if changed:
+        raise GatewayError(f"A change of {', '.join(changed)} needs a restart; nothing was reloaded.")
+
+
+def _url(scheme: str, address: tuple[str, int]) -> str:
+    host, port = address[0], address[1]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
