@@ -106,7 +106,8 @@ class RequestHead(NamedTuple):
 
     ``target`` is the request target in origin form, the very bytes that came; ``path`` and ``query`` are
     its parts, ``query`` None when there is no ``?``. ``fields`` are the header fields in order; ``first``
-    maps each lower-case name to its first value. ``length`` is the body's length in bytes, None when it is chunked.
+    maps each lower-case name to its first value. ``length`` is the body's length in bytes, None for a
+    chunked one.
     """
 
     method: str
