@@ -57,7 +57,7 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
     length = head.length
     if length is not None and length > operation.max_bytes:
         return too_large(operation.max_bytes)
-    encoding = head.first.get(b"content-encoding")
+    encoding = head.block.first.get(b"content-encoding")
     if encoding is not None and encoding.lower() != b"identity":
         return Rejection(
             Phase.BODY,
@@ -67,7 +67,7 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
         )
     if body is None:
         return Admission(route, None) if length is None or length == 0 else _unexpected_body()
-    value = head.first.get(b"content-type")
+    value = head.block.first.get(b"content-type")
     if value is None:
         if length == 0:
             return Admission(route, None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.types import Field, Phase, Rejection
+from gateway.core.types import Field, FieldBlock, Phase, Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+MAX_FIELDS: Final = 128
+"""Most header fields, a Content-Length not counted; more: 431."""
 MAX_FIELD_LINE: Final = 16 * 1024
 """Longest header field line in bytes, its CRLF not counted; longer: 431."""
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -63,6 +65,80 @@ class FieldMemo:
                 self.known.clear()
             self.known[line] = field
         return field
+
+
+class HeadMemo:
+    """What one connection keeps from head to head: the field block it sent last, and the lines of all.
+
+    Clients repeat themselves: with a kept-alive connection all but the request line and the length is
+    mostly the same bytes again. ``lines`` is shared between connections; the block, which may hold
+    secrets, stays with the connection that sent it.
+    """
+
+    __slots__ = ("block", "lines", "raw")
+
+    def __init__(self, lines: FieldMemo) -> None:
+        self.lines = lines
+        self.raw = b""
+        self.block: FieldBlock | None = None
+
+    def read(self, raw: bytes) -> FieldBlock | Rejection:
+        """Read the block ``raw``: CRLF and a field line, any number of times."""
+        block = read_block(raw, self.lines)
+        if isinstance(block, FieldBlock):
+            self.raw = raw
+            self.block = block
+        return block
+
+
+def read_block(raw: bytes, memo: FieldMemo) -> FieldBlock | Rejection:
+    """Read all field lines of a head and what they say together; ``raw`` as for :meth:`HeadMemo.read`."""
+    lines = raw.split(b"\r\n")
+    if len(lines) > MAX_FIELDS + 1:
+        return refuse(f"The request has more than {MAX_FIELDS} header fields.", "headers_too_large")
+    known = memo.known
+    fields: list[Field] = []
+    for line in lines[1:]:
+        field = known.get(line) or memo.read(line)
+        if isinstance(field, Rejection):
+            return field
+        fields.append(field)
+    first = {lower: value for _, lower, value in reversed(fields)}
+    if len(first) != len(fields):
+        rejection = _check_repeated(fields)
+        if rejection is not None:
+            return rejection
+    if b"host" not in first:
+        return refuse("The request needs exactly one Host.")
+    if b"transfer-encoding" in first and b"content-length" in first:
+        return refuse("Transfer-Encoding and Content-Length exclude each other.")
+    expect = first.get(b"expect")
+    if expect is not None and expect.lower() != b"100-continue":
+        return refuse("The only expectation known is 100-continue.", "expectation_failed")
+    return FieldBlock(
+        tuple(fields),
+        first,
+        first[b"host"].decode("ascii"),
+        frozenset(connection_options(fields) if b"connection" in first else ()),
+        chunked=b"transfer-encoding" in first,
+        expect=expect is not None,
+    )
+
+
+def _check_repeated(fields: list[Field]) -> Rejection | None:
+    """Refuse a second field of a name that may stand only once."""
+    seen: set[bytes] = set()
+    for _, lower, _ in fields:
+        if lower in seen and lower in SINGLE:
+            return repeated(lower)
+        seen.add(lower)
+    return None
+
+
+def repeated(lower: bytes) -> Rejection:
+    """Refuse the second field of a name."""
+    code = "unsupported_media_type" if lower == b"content-type" else "bad_request"
+    return refuse(f"The header field {lower.decode()} stands more than once.", code)
 
 
 def read_field(line: bytes) -> Field | Rejection:

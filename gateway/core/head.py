@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.fields import SINGLE, TOKEN, FieldMemo, connection_options, refuse
+from gateway.core.fields import TOKEN, FieldMemo, HeadMemo, refuse, repeated
 from gateway.core.types import MediaType, Rejection, RequestHead
 
 if TYPE_CHECKING:
-    from gateway.core.types import Field
+    from gateway.core.types import FieldBlock
 
 MAX_REQUEST_LINE: Final = 8 * 1024
 """Longest request line in bytes, its CRLF not counted; longer: 414."""
-MAX_FIELDS: Final = 128
-"""Most header fields; more: 431."""
 MAX_HEAD: Final = 64 * 1024
 """Longest head in bytes, all of it; longer: 431."""
 
@@ -32,6 +30,7 @@ _ORIGIN_FORM: Final = rb"((" + _PATH + rb")(?:\?(" + _QUERY + rb"))?)"
 _REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") " + _ORIGIN_FORM + rb" HTTP/1\.([01])")
 _OTHER_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.[01]")
 _ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)([!-~]*)")
+_LENGTH_LINE: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?(0|[1-9][0-9]{0,15})(?=\r\n)")
 _UNSAFE_PATH: Final = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?:/|;|\Z)|%2[Ff]|%5[Cc]|%00|%0[AaDd]")
 _HEAD_BYTES: Final = re.compile(rb"(?:[\t -~\x80-\xff]|\r(?:\n|\Z))*")
 _METHOD_START: Final = re.compile(rb"(?:\r\n)?[A-Za-z]")
@@ -59,91 +58,74 @@ def _check_sizes(data: bytes) -> Rejection | None:
     return None
 
 
-def read_head(raw: bytes, memo: FieldMemo | None = None) -> RequestHead | Rejection:
+def read_head(raw: bytes, memo: HeadMemo | None = None) -> RequestHead | Rejection:
     """Read one whole head, from the method to the empty line (RFC 9112 sections 2 to 6).
 
-    ``memo`` is what the caller keeps from head to head to save time.
+    ``memo`` is what the caller keeps from head to head of a connection to save time.
     """
     if len(raw) > MAX_REQUEST_LINE and (rejection := _check_sizes(raw)) is not None:
         return rejection
-    lines = raw.split(b"\r\n")
-    if len(lines) > MAX_FIELDS + 3:
-        return refuse(f"The request has more than {MAX_FIELDS} header fields.", "headers_too_large")
-    if len(lines) < 3 or lines.pop() or lines.pop():
+    end = raw.find(b"\r\n")
+    stop = len(raw) - 4
+    if end < 0 or end > stop or not raw.endswith(b"\r\n\r\n"):
         return refuse("The request head is malformed.")
     if memo is None:
-        memo = FieldMemo()
-    known = memo.known
-    fields: list[Field] = []
-    for index in range(1, len(lines)):
-        line = lines[index]
-        field = known.get(line)
-        if field is None:
-            read = memo.read(line)
-            if isinstance(read, Rejection):
-                return read
-            field = read
-        fields.append(field)
-    first = {lower: value for _, lower, value in fields}
-    if len(first) != len(fields):
-        rejection = _check_repeated(fields)
-        if rejection is not None:
-            return rejection
-        first = {lower: value for _, lower, value in reversed(fields)}
-    return _assemble(lines[0], tuple(fields), first)
+        memo = HeadMemo(FieldMemo())
+    # The length is all that differs between most heads of a client: without it the rest is known.
+    found = _LENGTH_LINE.search(raw, end)
+    fields = raw[end:stop] if found is None else raw[end : found.start()] + raw[found.end() : stop]
+    block = memo.block if fields == memo.raw and memo.block is not None else memo.read(fields)
+    if isinstance(block, Rejection):
+        return block
+    length: int | None = 0
+    declared = True
+    if found is not None:
+        if block.chunked:
+            return refuse("Transfer-Encoding and Content-Length exclude each other.")
+        if b"content-length" in block.first:
+            return repeated(b"content-length")
+        length = int(found[1])
+    elif block.chunked:
+        length = None
+    elif b"content-length" in block.first:
+        length = int(block.first[b"content-length"])
+    else:
+        declared = False
+    return _assemble(raw[:end], block, length, declared=declared)
 
 
-def _check_repeated(fields: list[Field]) -> Rejection | None:
-    """Refuse a second field of a name that may stand only once."""
-    seen: set[bytes] = set()
-    for _, lower, _ in fields:
-        if lower in seen and lower in SINGLE:
-            code = "unsupported_media_type" if lower == b"content-type" else "bad_request"
-            return refuse(f"The header field {lower.decode()} stands more than once.", code)
-        seen.add(lower)
-    return None
-
-
-def _assemble(line: bytes, fields: tuple[Field, ...], first: dict[bytes, bytes]) -> RequestHead | Rejection:
-    """Read the request line, and what the fields say together."""
-    host = first.get(b"host")
-    if host is None:
-        return refuse("The request needs exactly one Host.")
-    match = _REQUEST_LINE.fullmatch(line) or _absolute_form(line, host)
+def _assemble(
+    line: bytes, block: FieldBlock, length: int | None, *, declared: bool
+) -> RequestHead | Rejection:
+    """Read the request line, and what it says together with the fields."""
+    match = _REQUEST_LINE.fullmatch(line) or _absolute_form(line, block.host)
     if isinstance(match, Rejection):
         return match
     method, target, path, query, version = match.groups()
     if (b"%" in path or b"/." in path) and _UNSAFE_PATH.search(path) is not None:
         return refuse("The path holds dot segments or encoded separators.")
     minor = 1 if version == b"1" else 0
-    length = _read_length(minor, first)
-    if isinstance(length, Rejection):
-        return length
+    if minor == 0 and length is None:
+        return refuse("HTTP/1.0 has no Transfer-Encoding.")
+    options = block.options
     keep_alive = minor == 1
-    if b"connection" in first:
-        options = connection_options(fields)
+    if options:
         keep_alive = b"close" not in options and (minor == 1 or b"keep-alive" in options)
-    expect = False
-    if minor == 1 and b"expect" in first:
-        if first[b"expect"].lower() != b"100-continue":
-            return refuse("The only expectation known is 100-continue.", "expectation_failed")
-        expect = length != 0
     return RequestHead(
         method.decode("ascii"),
         target,
         path.decode("ascii"),
         None if query is None else query.decode("ascii"),
         minor,
-        fields,
-        first,
-        host.decode("ascii"),
+        block,
         length,
+        declared,
         keep_alive,
-        expect,
+        block.expect and minor == 1 and length != 0,
     )
 
 
-def _absolute_form(line: bytes, host: bytes) -> re.Match[bytes] | Rejection:
+def _absolute_form(line: bytes, host: str) -> re.Match[bytes] | Rejection:
     """Read a request line in absolute form as its origin form (RFC 9112 section 3.2.2), or say why not."""
     match = _OTHER_LINE.fullmatch(line)
     if match is None:
@@ -151,21 +133,11 @@ def _absolute_form(line: bytes, host: bytes) -> re.Match[bytes] | Rejection:
     absolute = _ABSOLUTE.fullmatch(match[2])
     if absolute is None or match[1] == b"CONNECT":
         return refuse("The request target has to be a well-formed path, or an absolute http address.")
-    if absolute[1].lower() != host.lower():
+    if absolute[1].lower() != host.lower().encode("ascii"):
         return refuse("The request target's authority differs from the Host header field.")
     rest = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     origin = _REQUEST_LINE.fullmatch(match[1] + b" " + rest + line[match.end(2) :])
     return origin or refuse("The request target holds characters that have to be percent-encoded.")
-
-
-def _read_length(minor: int, first: dict[bytes, bytes]) -> int | Rejection | None:
-    """Say how long the body is (RFC 9112 section 6.3): a number of bytes, or None for a chunked one."""
-    length = first.get(b"content-length")
-    if b"transfer-encoding" in first:
-        if length is not None:
-            return refuse("Transfer-Encoding and Content-Length exclude each other.")
-        return refuse("HTTP/1.0 has no Transfer-Encoding.") if minor == 0 else None
-    return 0 if length is None else int(length)
 
 
 _MEDIA_TYPE: Final = re.compile(

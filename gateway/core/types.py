@@ -101,13 +101,46 @@ class Field(NamedTuple):
     value: bytes
 
 
+class FieldBlock:
+    """The header fields of a head, read and checked together; the same object for the same bytes.
+
+    ``fields`` in order, ``first`` by lower-case name with the first value, ``host`` the Host. The common
+    spelling of Content-Length is not among them: it is the one field that differs between otherwise equal
+    heads. ``options`` are the Connection options, ``chunked`` whether the body comes in chunks, ``expect``
+    whether 100-continue is awaited.
+
+    ``derived`` is for whoever works something out from these fields alone and wants to keep it with them,
+    each under a key of its own.
+    """
+
+    __slots__ = ("chunked", "derived", "expect", "fields", "first", "host", "options")
+
+    def __init__(
+        self,
+        fields: tuple[Field, ...],
+        first: dict[bytes, bytes],
+        host: str,
+        options: frozenset[bytes],
+        *,
+        chunked: bool,
+        expect: bool,
+    ) -> None:
+        self.fields = fields
+        self.first = first
+        self.host = host
+        self.options = options
+        self.chunked = chunked
+        self.expect = expect
+        self.derived: dict[object, Any] = {}
+
+
 class RequestHead(NamedTuple):
     """A request head that was read without doubt (RFC 9112 sections 2 to 6).
 
     ``target`` is the request target in origin form, the very bytes that came; ``path`` and ``query`` are
-    its parts, ``query`` None when there is no ``?``. ``fields`` are the header fields in order; ``first``
-    maps each lower-case name to its first value. ``length`` is the body's length in bytes, None for a
-    chunked one.
+    its parts, ``query`` None when there is no ``?``. ``length`` is the body's length in bytes, None for a
+    chunked one; ``declared`` whether the head said so, rather than nothing. ``keep_alive`` and ``expect``
+    (100-continue) are what the client asks for.
     """
 
     method: str
@@ -115,17 +148,26 @@ class RequestHead(NamedTuple):
     path: str
     query: str | None
     minor: int
-    fields: tuple[Field, ...]
-    first: dict[bytes, bytes]
-    host: str
+    block: FieldBlock
     length: int | None
+    declared: bool
     keep_alive: bool
     expect: bool
 
     @property
-    def chunked(self) -> bool:
-        """Whether the body comes in chunks."""
-        return self.length is None
+    def fields(self) -> tuple[Field, ...]:
+        """The header fields in order; see :class:`FieldBlock`."""
+        return self.block.fields
+
+    @property
+    def first(self) -> dict[bytes, bytes]:
+        """Each lower-case field name with its first value."""
+        return self.block.first
+
+    @property
+    def host(self) -> str:
+        """The Host."""
+        return self.block.host
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core.chunked import BodyTooLarge, ChunkedBody, ChunkedFault
 from gateway.core.decide import too_large
-from gateway.core.fields import refuse
+from gateway.core.fields import HeadMemo, refuse
 from gateway.core.head import check_partial
 from gateway.core.types import Phase, Rejection
 from gateway.deadline import Deadline
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self.load = server.load
         self.observers = server.observers
-        self.memo = server.memo
+        self.memo = HeadMemo(server.memo)
         self._deadline = Deadline(server.loop, self._expired)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None

@@ -11,7 +11,7 @@ response's head is out), settled.
 from __future__ import annotations
 
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from gateway.core import decide
 from gateway.core.codes import status_of
@@ -21,7 +21,7 @@ from gateway.listener.response import Framing, head_bytes, refusal_bytes
 
 if TYPE_CHECKING:
     from gateway.core.decide import Admission
-    from gateway.core.fields import FieldMemo
+    from gateway.core.fields import HeadMemo
     from gateway.core.types import RequestHead
     from gateway.listener.server import Load
     from gateway.listener.snapshot import Snapshot
@@ -40,7 +40,7 @@ class Downstream(Protocol):
     peer: str
     load: Load
     observers: tuple[Observer, ...]
-    memo: FieldMemo
+    memo: HeadMemo
 
     def client(self, snapshot: Snapshot, head: RequestHead | None) -> Client:
         """Describe the client behind this connection."""
@@ -306,44 +306,74 @@ class Exchange:
         load.in_flight -= 1
         load.body_bytes -= self.reserved
         outcome = self._outcome()
+        self.flight = None  # it knows this exchange: a circle that only the garbage collector would end
         for observer in self._downstream.observers:
             observer.settled(outcome)
 
     def _outcome(self) -> Outcome:
         head = self.head
-        first = {} if head is None else head.first
-        operation = None if self._admission is None else self._admission.route.operation
+        texts = _NO_TEXTS if head is None else _texts_of(head)
+        admission = self._admission
+        operation = None if admission is None else admission.route.operation
         flight = self.flight
+        rejection = self._rejection
         return Outcome(
-            request_id=self.id,
-            time=self._time,
-            duration_ms=(perf_counter() - self.started) * 1e3,
-            client_ip=self._downstream.client(self._snapshot, head).ip,
-            revision=self._snapshot.revision,
-            phase=self._phase,
-            decision=self._decision,
-            status=self.status,
-            code=self._code,
-            method=None if head is None else head.method,
-            path=None if head is None else head.path,
-            operation="-" if operation is None else operation.name,
-            contract=None if operation is None else operation.contract,
-            thread_id=None if self._admission is None else self._admission.route.value_of("thread_id"),
-            client_request_id=_text(first.get(b"x-request-id")),
-            upstream_request_id=_text(self._upstream_request_id),
-            trace_id=None if b"traceparent" not in first else trace_id(first[b"traceparent"]),
-            user_agent=_text(first.get(b"user-agent")),
-            sdk_retry=_text(first.get(b"x-stainless-retry-count")),
-            violations=() if self._rejection is None else self._rejection.violations,
-            upstream=None if flight is None or operation is None else operation.upstream,
-            upstream_status=self._upstream_status,
-            upstream_attempts=0 if flight is None else flight.attempts,
-            upstream_outcome=self._upstream_outcome,
-            upstream_ms=self._upstream_ms,
-            overhead_us=self._overhead * 1e6,
-            bytes_in=self._body_bytes,
-            bytes_out=self.bytes_out,
+            self.id,
+            self._time,
+            (perf_counter() - self.started) * 1e3,
+            self._downstream.client(self._snapshot, head).ip,
+            self._snapshot.revision,
+            self._phase,
+            self._decision,
+            self.status,
+            self._code,
+            None if head is None else head.method,
+            None if head is None else head.path,
+            "-" if operation is None else operation.name,
+            None if operation is None else operation.contract,
+            None if admission is None else admission.route.value_of("thread_id"),
+            "-",
+            texts.client_request_id,
+            _text(self._upstream_request_id),
+            texts.trace_id,
+            texts.user_agent,
+            texts.sdk_retry,
+            () if rejection is None else rejection.violations,
+            None if flight is None or operation is None else operation.upstream,
+            self._upstream_status,
+            0 if flight is None else flight.attempts,
+            self._upstream_outcome,
+            self._upstream_ms,
+            self._overhead * 1e6,
+            self._body_bytes,
+            self.bytes_out,
         )
+
+
+class _Texts(NamedTuple):
+    """What the record keeps of the header fields."""
+
+    client_request_id: str | None = None
+    trace_id: str | None = None
+    user_agent: str | None = None
+    sdk_retry: str | None = None
+
+
+_NO_TEXTS: Final = _Texts()
+
+
+def _texts_of(head: RequestHead) -> _Texts:
+    block = head.block
+    texts: _Texts | None = block.derived.get(_Texts)
+    if texts is None:
+        first = block.first
+        texts = block.derived[_Texts] = _Texts(
+            _text(first.get(b"x-request-id")),
+            trace_id(first[b"traceparent"]) if b"traceparent" in first else None,
+            _text(first.get(b"user-agent")),
+            _text(first.get(b"x-stainless-retry-count")),
+        )
+    return texts
 
 
 def _text(value: bytes | None) -> str | None:

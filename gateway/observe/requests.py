@@ -25,7 +25,7 @@ _MAX_VIOLATIONS: Final = 32
 # What few exchanges differ in: rendered once for each combination that occurs.
 _COMMON: Final = (
     "revision", "phase", "decision", "status", "code", "method", "operation", "contract", "app", "upstream",
-    "upstream_status", "upstream_attempts", "upstream_outcome",
+    "upstream_status", "upstream_attempts", "upstream_outcome", "client_ip", "user_agent", "sdk_retry",
 )  # fmt: skip
 _common_of: Final = itemgetter(*map(Outcome._fields.index, _COMMON))
 _MAX_COMMON: Final = 1024
@@ -34,8 +34,7 @@ _MAX_COMMON: Final = 1024
 _TEXTS: Final = tuple(
     (Outcome._fields.index(name), f',"{name}":')
     for name in (
-        "client_ip", "path", "thread_id", "client_request_id", "upstream_request_id", "trace_id",
-        "user_agent", "sdk_retry",
+        "path", "thread_id", "client_request_id", "upstream_request_id", "trace_id",
     )
 )  # fmt: skip
 

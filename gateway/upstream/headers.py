@@ -5,9 +5,10 @@ Sources: RFC 9110 section 7.6 (Connection, Via), RFC 9112 section 9.6, RFC 7239 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gateway.core.fields import connection_options
+from gateway.core.fields import options as options_of
 from gateway.core.types import Field
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _REBUILT: Final = frozenset({b"via", b"x-forwarded-for"})
 """What is rebuilt even for a trusted proxy: its own list with one more at the end."""
 _REQUEST_DROPPED: Final = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _RESPONSE_DROPPED: Final = HOP_BY_HOP | {b"content-length", b"x-request-id", b"x-upstream-request-id"}
-_PLAIN_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close"})
-"""Connection values that name no field; compared as they come, before any splitting."""
+_PLAIN_OPTIONS: Final = frozenset({b"keep-alive", b"close"})
+"""Connection options that name no field."""
 
 
 class RequestHeaders:
@@ -59,19 +60,24 @@ class RequestHeaders:
     def build(self, permit: Permit, client: Client) -> bytes:
         """Give the whole request, head and judged body, ready for the socket."""
         head = permit.head
+        derived = head.block.derived.get(self)
+        if derived is None or derived[0] is not client or derived[1] != head.minor:
+            derived = head.block.derived[self] = (client, head.minor, self._lines(head, client))
+        start = b"%b %b%b" % (head.method.encode("ascii"), head.target, derived[2])
+        body = permit.body
+        if body or head.declared:
+            return b"%bcontent-length: %d\r\n\r\n%b" % (start, len(body), body)
+        return start + b"\r\n"
+
+    def _lines(self, head: RequestHead, client: Client) -> bytes:
+        """Give the rest of the request line and all fields but Content-Length."""
         dropped = self._dropped_trusted if client.trusted else self._dropped
-        if b"connection" in head.first and head.first[b"connection"] not in _PLAIN_OPTIONS:
-            dropped |= connection_options(head.fields)
-        parts = [head.method.encode("ascii"), b" ", head.target, self._start]
+        if head.block.options:
+            dropped |= head.block.options
+        parts = [self._start]
         parts += [line for line, lower, _ in head.fields if lower not in dropped]
         if self._forwarded:
             parts.append(_forwarding_lines(head, client))
-        body = permit.body
-        if body or head.length != 0 or b"content-length" in head.first:
-            parts.append(b"content-length: %d\r\n\r\n" % len(body))
-            parts.append(body)
-        else:
-            parts.append(b"\r\n")
         return b"".join(parts)
 
 
@@ -105,6 +111,48 @@ def _quoted(host: str) -> str:
     return f'"{host}"' if ":" in host else host
 
 
+class ResponseFields(NamedTuple):
+    """What a response's header fields say.
+
+    ``block`` holds the lines that go downstream, ``length`` the Content-Length, ``options`` the Connection
+    options, ``request_id`` the upstream's own id.
+    """
+
+    block: bytes
+    length: int | None
+    chunked: bool
+    options: frozenset[bytes]
+    request_id: bytes | None
+
+
+class _Role(Enum):
+    """What is done with a response field other than passing it on."""
+
+    DROP = auto()
+    LENGTH = auto()
+    CODING = auto()
+    CONNECTION = auto()
+    REQUEST_ID = auto()
+
+
+_ROLES: Final = dict.fromkeys(_RESPONSE_DROPPED, _Role.DROP) | {
+    b"content-length": _Role.LENGTH,
+    b"transfer-encoding": _Role.CODING,
+    b"connection": _Role.CONNECTION,
+    b"x-request-id": _Role.REQUEST_ID,
+}
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
+_KEEP_ALIVE: Final = frozenset({b"keep-alive"})
+
+
+def _options(value: bytes) -> frozenset[bytes]:
+    return _KEEP_ALIVE if value == b"keep-alive" else frozenset(options_of(value))
+
+
+class CodingFault(ValueError):
+    """A transfer coding other than chunked, or a second one."""
+
+
 class ResponseHeaders:
     """Turns upstream header fields into the lines that go downstream.
 
@@ -112,44 +160,55 @@ class ResponseHeaders:
     128 bytes.
     """
 
+    MOST: Final = 1024
+    LONGEST: Final = 128
+
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes], Field] = {}
+        self._known: dict[tuple[bytes, bytes], tuple[Field, _Role | None]] = {}
 
-    def read(self, fields: list[tuple[bytes, bytes]]) -> list[Field]:
-        """Give the fields with their names in lower case and the lines that they make."""
+    def read(self, fields: list[tuple[bytes, bytes]]) -> ResponseFields:
+        """Read the fields of one response; CodingFault for a transfer coding that cannot be passed on.
+
+        llhttp has refused repeated, signed or overlong lengths, and a length beside a transfer coding.
+        """
         known = self._known
-        read: list[Field] = []
+        lines: list[bytes] = []
+        length: int | None = None
+        chunked = False
+        options = _NO_OPTIONS
+        request_id: bytes | None = None
         for pair in fields:
-            field = known.get(pair)
-            if field is None:
-                name, value = pair
-                value = value.strip(b" \t")
-                field = Field(name + b": " + value + b"\r\n", name.lower(), value)
-                if len(field.line) <= _LONGEST_KNOWN and field.lower != b"set-cookie":
-                    if len(known) >= _MOST_KNOWN:
-                        known.clear()
-                    known[pair] = field
-            read.append(field)
-        return read
+            field, role = known.get(pair) or self._learn(pair)
+            if role is None:
+                lines.append(field.line)
+            elif role is _Role.LENGTH:
+                length = int(field.value)
+            elif role is _Role.REQUEST_ID:
+                if request_id is None:
+                    request_id = field.value
+                    lines.append(b"x-upstream-request-id: %b\r\n" % request_id)
+            elif role is _Role.CONNECTION:
+                options |= _options(field.value)
+            elif role is _Role.CODING:
+                if chunked or field.value.lower() != b"chunked":
+                    raise CodingFault
+                chunked = True
+        if not options <= _PLAIN_OPTIONS:
+            lines = [line for line in lines if line.partition(b":")[0].lower() not in options]
+        return ResponseFields(b"".join(lines), length, chunked, options, request_id)
+
+    def _learn(self, pair: tuple[bytes, bytes]) -> tuple[Field, _Role | None]:
+        name, value = pair
+        value = value.strip(b" \t")
+        field = Field(name + b": " + value + b"\r\n", name.lower(), value)
+        known = (field, _ROLES.get(field.lower))
+        if len(field.line) <= self.LONGEST and field.lower not in _NOT_REMEMBERED:
+            if len(self._known) >= self.MOST:
+                self._known.clear()
+            self._known[pair] = known
+        return known
 
 
-_MOST_KNOWN: Final = 1024
-_LONGEST_KNOWN: Final = 128
-
-
-def response_block(fields: list[Field]) -> tuple[bytes, bytes | None]:
-    """Give the header lines that go downstream, and the upstream's own request id."""
-    dropped = _RESPONSE_DROPPED
-    request_id: bytes | None = None
-    for _, lower, value in fields:
-        if lower == b"connection":
-            if value not in _PLAIN_OPTIONS:
-                dropped |= connection_options(fields)
-        elif lower == b"x-request-id" and request_id is None:
-            request_id = value
-    lines = [line for line, lower, _ in fields if lower not in dropped]
-    if request_id is not None:
-        lines.append(b"x-upstream-request-id: " + request_id + b"\r\n")
-    return b"".join(lines), request_id
+_NOT_REMEMBERED: Final = frozenset({b"set-cookie", b"x-request-id"})

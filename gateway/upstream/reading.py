@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import httptools
 
-from gateway.core.fields import connection_options
 from gateway.ports import ResponseHead
-from gateway.upstream.headers import response_block
+from gateway.upstream.headers import CodingFault
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from gateway.core.types import Field
     from gateway.upstream.headers import ResponseHeaders
 
 MAX_HEAD: Final = 64 * 1024
@@ -73,12 +69,9 @@ class ResponseReader:
         self._started = False
         self._interim = False
         self._head_bytes = 0
-        self._reset()
-        self.done_early = False
-
-    def _reset(self) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
         self._reason = b""
+        self.done_early = False
 
     def feed(self, chunk: bytes) -> None:
         """Read on; ProtocolFault if these bytes cannot belong to an acceptable response."""
@@ -134,16 +127,23 @@ class ResponseReader:
         if status < 200:
             self._interim = True
             return
-        fields = self._headers.read(self._fields)
-        length, chunked, options = _framing(fields)
+        try:
+            block, length, chunked, options, request_id = self._headers.read(self._fields)
+        except CodingFault:
+            raise ProtocolFault("a transfer coding other than chunked") from None
         bodiless = self._bodiless or status in {204, 304}
         if status == 204 and (chunked or length):
             raise ProtocolFault("a 204 that announces a body")
         self._head_bytes = -1
         framed = bodiless or chunked or length is not None
-        reusable = framed and b"close" not in options and (version == "1.1" or b"keep-alive" in options)
-        reason = self._reason if _REASON.fullmatch(self._reason) is not None else b""
-        block, request_id = response_block(fields)
+        reusable = framed and (
+            b"close" not in options and (version == "1.1" or b"keep-alive" in options)
+            if options
+            else version == "1.1"
+        )
+        reason = self._reason
+        if reason != b"OK" and _REASON.fullmatch(reason) is None:
+            reason = b""
         head = ResponseHead(status, reason, block, length, bodiless, request_id)
         self._sink.read_head(head, framed=framed, reusable=reusable)
         if self._bodiless and (chunked or length):
@@ -163,30 +163,8 @@ class ResponseReader:
         if self._interim:
             self._interim = False
             self._started = False
-            self._reset()
+            self._fields = []
+            self._reason = b""
         elif not self.done_early:
             self._expecting = False
             self._sink.read_end()
-
-
-_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
-
-
-def _framing(fields: list[Field]) -> tuple[int | None, bool, Collection[bytes]]:
-    """Give the Content-Length, whether the body is chunked, and the Connection options.
-
-    llhttp has refused repeated, signed or overlong lengths, and a length beside a transfer coding.
-    """
-    length: int | None = None
-    chunked = False
-    options: Collection[bytes] = _NO_OPTIONS
-    for _, lower, value in fields:
-        if lower == b"content-length":
-            length = int(value)
-        elif lower == b"transfer-encoding":
-            if chunked or value.lower() != b"chunked":
-                raise ProtocolFault("a transfer coding other than chunked")
-            chunked = True
-        elif lower == b"connection" and not options:
-            options = connection_options(fields)
-    return length, chunked, options
