@@ -33,7 +33,7 @@ _ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)([!-~]*)")
 _LENGTH_LINE: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?(0|[1-9][0-9]{0,15})(?=\r\n)")
 _UNSAFE_PATH: Final = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?:/|;|\Z)|%2[Ff]|%5[Cc]|%00|%0[AaDd]")
 _HEAD_BYTES: Final = re.compile(rb"(?:[\t -~\x80-\xff]|\r(?:\n|\Z))*")
-_METHOD_START: Final = re.compile(rb"(?:\r\n)?[A-Za-z]")
+_METHOD_START: Final = re.compile(rb"(?:\r\n)?" + TOKEN)
 
 
 def check_partial(data: bytes, start: int = 0) -> Rejection | None:
@@ -44,7 +44,8 @@ def check_partial(data: bytes, start: int = 0) -> Rejection | None:
     """
     if start < 1 and _METHOD_START.match(data) is None and data not in (b"", b"\r", b"\r\n"):
         return refuse("The request does not begin with an HTTP method.")
-    if _HEAD_BYTES.fullmatch(data, max(start - 1, 0)) is None:
+    # Only a CR, whose LF was still to come, leaves the last byte that passed in doubt.
+    if _HEAD_BYTES.fullmatch(data, start - data.startswith(b"\r", start - 1) if start else 0) is None:
         return refuse("The request head holds a byte that does not belong there, or a bare CR or LF.")
     return _check_sizes(data)
 

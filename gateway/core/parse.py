@@ -111,7 +111,7 @@ def parse(body: bytes, *, max_depth: int) -> Json:
         raise _too_deep(max_depth)
     text = _text(body)
     try:
-        value, end = _read(text, _skip(text, 0))
+        value, end = _read(text, 0 if text[0] == "{" else _skip(text, 0))
     except json.JSONDecodeError as error:
         raise _at(error.msg, text, error.pos) from None
     except RecursionError:

@@ -18,9 +18,10 @@ class Route(NamedTuple):
 
     def value_of(self, name: str) -> str | None:
         """Give the raw segment that stands for a template's name; None if the template has no such name."""
-        for parameter, value in zip(self.operation.path_parameters, self.values, strict=True):
-            if parameter.name == name:
-                return value
+        parameters = self.operation.path_parameters
+        for index in range(len(parameters)):
+            if parameters[index].name == name:
+                return self.values[index]
         return None
 
 
@@ -75,41 +76,34 @@ class RouteTable:
         Gives the methods that the path does have where it lacks this one; an empty set where there is
         no such path at all.
         """
-        segments = path.split("/")
-        allowed: set[str] = set()
-        route = self._walk(self._root, segments, 1, (), method, allowed)
-        return frozenset(allowed) if route is None else route
+        found = _walk(self._root, path.split("/"), 1, ())
+        if found is None:
+            return _NO_METHODS
+        methods, values = found
+        operation = methods.get(method)
+        return frozenset(methods) if operation is None else Route(operation, values)
 
-    def _walk(
-        self,
-        node: _Node,
-        segments: list[str],
-        at: int,
-        values: tuple[str, ...],
-        method: str,
-        allowed: set[str],
-    ) -> Route | None:
-        while at < len(segments):
-            segment = segments[at]
-            literal = node.literal.get(segment)
-            template = node.any if segment else None
-            at += 1
-            if literal is None:
-                if template is None:
-                    return None
-                values = (*values, segment)
-                node = template
-            else:
-                if template is not None:
-                    found = self._walk(literal, segments, at, values, method, allowed)
-                    if found is not None or allowed:
-                        return found
-                    values = (*values, segment)
-                    node = template
-                    continue
+
+_NO_METHODS: frozenset[str] = frozenset()
+
+
+def _walk(
+    node: _Node, segments: list[str], at: int, values: tuple[str, ...]
+) -> tuple[dict[str, Operation], tuple[str, ...]] | None:
+    """Give the methods at the path's end and what stands for the templates on the way."""
+    for index in range(at, len(segments)):
+        segment = segments[index]
+        literal = node.literal.get(segment)
+        template = node.any
+        if literal is not None:
+            if template is None:
                 node = literal
-        operation = node.methods.get(method)
-        if operation is not None:
-            return Route(operation, values)
-        allowed.update(node.methods)
-        return None
+                continue
+            found = _walk(literal, segments, index + 1, values)
+            if found is not None:
+                return found
+        if template is None or not segment:
+            return None
+        values = (*values, segment)
+        node = template
+    return (node.methods, values) if node.methods else None

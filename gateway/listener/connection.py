@@ -8,6 +8,9 @@ connection is ending), CLOSED. Requests of one connection are answered one after
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, cast
 
@@ -32,6 +35,8 @@ LINGER_BYTES: Final = 4 * 1024 * 1024
 """How much a client may still send meanwhile."""
 MAX_BUFFERED: Final = 64 * 1024
 """How many bytes of pipelined requests are kept before reading stops."""
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER with which close() sends a TCP RST."""
 
 
 class State(Enum):
@@ -45,13 +50,22 @@ class State(Enum):
     CLOSED = auto()
 
 
+# By these names, since looking a member up on its class costs more than the comparison.
+_HEAD: Final = State.HEAD
+_BODY: Final = State.BODY
+_BUSY: Final = State.BUSY
+_SKIP: Final = State.SKIP
+_LINGER: Final = State.LINGER
+_CLOSED: Final = State.CLOSED
+
+
 class Connection(asyncio.Protocol):
     """A connection; made by :class:`listener.server.GatewayServer` for each client."""
 
     __slots__ = (
         "_advancing", "_body", "_buffer", "_chunked", "_client", "_deadline", "_exchange", "_missing",
-        "_reading_paused", "_scanned", "_server", "_state", "_transport", "load", "memo", "observers",
-        "peer", "scheme",
+        "_reading_paused", "_scanned", "_server", "_state", "_transport", "_writing_paused", "load", "memo",
+        "observers", "peer", "scheme",
     )  # fmt: skip
 
     def __init__(self, server: GatewayServer) -> None:
@@ -62,7 +76,7 @@ class Connection(asyncio.Protocol):
         self._deadline = Deadline(server.loop, self._expired)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self._state = State.HEAD
+        self._state = _HEAD
         self._buffer = b""
         self._scanned = 0
         self._body: list[bytes] = []
@@ -70,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._chunked: ChunkedBody | None = None
         self._advancing = False
         self._reading_paused = False
+        self._writing_paused = False
         self._client: Client | None = None
         self.peer = "-"
         self.scheme = "http"
@@ -100,26 +115,31 @@ class Connection(asyncio.Protocol):
     def finished(self, *, keep_alive: bool, unread: int) -> None:
         """Go on to the next request, or end the connection once everything is sent."""
         self._exchange = None
-        if self._state is State.CLOSED:
+        if self._state is _CLOSED:
             return
-        if not keep_alive:
+        if not keep_alive or self.load.draining:
             self._linger()
             return
         if unread:
             self._missing = unread
-            self._state = State.SKIP
+            self._state = _SKIP
             self._deadline.after(self._server.snapshot.deadlines.body)
         else:
             self._await_head()
-        if self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
-        if self._buffer and not self._advancing:
-            self._advance()
+        if not self._writing_paused:
+            self._read_on()
 
-    def abort(self) -> None:
-        """End the connection so that the client sees a broken response."""
+    def abort(self, *, reset: bool) -> None:
+        """End the connection so that the client sees a broken response.
+
+        ``reset`` where its plain end would be taken for the response's end; what was not yet sent is lost.
+        """
         self._exchange = None
+        if reset and self._transport is not None:
+            with suppress(OSError):
+                self._transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE
+                )
         self.drop("client_gone")
 
     # asyncio.Protocol
@@ -138,35 +158,35 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         state = self._state
-        if state is State.BODY:
+        if state is _BODY:
             self._take_body(data)
             return
         self._buffer = self._buffer + data if self._buffer else data
-        if state is State.BUSY:
-            if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
-                self._reading_paused = True
-                self._transport.pause_reading()
-        elif state is State.LINGER:
+        if state is _LINGER:
             self._missing += len(self._buffer)
             self._buffer = b""
             if self._missing > LINGER_BYTES:
                 self._close()
+        elif state is _BUSY or self._writing_paused:
+            if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
+                self._reading_paused = True
+                self._transport.pause_reading()
         elif not self._advancing:
             self._advance()
 
     def eof_received(self) -> bool:
         """Take the client's end of sending: with an answer due, the client has gone."""
-        if self._state is State.HEAD and self._buffer:
+        if self._state is _HEAD and self._buffer:
             self._refuse_alone(refuse("The connection ended within the request head."))
-        elif self._state is State.BODY and self._exchange is not None:
-            self._state = State.BUSY
+        elif self._state is _BODY and self._exchange is not None:
+            self._state = _BUSY
             self._note_body_bytes()
             self._exchange.refuse(
                 Rejection(Phase.BODY, "bad_request", "The connection ended within the body.", close=True)
             )
         else:
             self._close()
-        return True
+        return self.scheme == "http"  # TLS cannot stay half open
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Take the end of the connection."""
@@ -175,31 +195,47 @@ class Connection(asyncio.Protocol):
         self._server.closed(self)
 
     def pause_writing(self) -> None:
-        """Hold the upstream back while the client does not read."""
-        if self._exchange is not None and self._exchange.flight is not None:
-            self._exchange.flight.pause()
+        """Hold back the upstream and whatever the client asks for next, while it does not read."""
+        self._writing_paused = True
+        if self._exchange is not None:
+            self._exchange.pause()
         self._deadline.after(self._server.snapshot.deadlines.body)
 
     def resume_writing(self) -> None:
-        """Let the upstream go on."""
-        if self._state is State.BUSY:
+        """Let the upstream go on, or take the next request."""
+        self._writing_paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
+        state = self._state
+        if state is _BUSY:
             self._deadline.clear()
-        if self._exchange is not None and self._exchange.flight is not None:
-            self._exchange.flight.resume()
+        elif state is _LINGER:
+            self._deadline.after(LINGER_SECONDS)
+        elif state is _HEAD:
+            self._await_head()
+            self._read_on()
 
     # reading
+
+    def _read_on(self) -> None:
+        """Take what has come meanwhile, and what comes next."""
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._buffer and not self._advancing:
+            self._advance()
 
     def _advance(self) -> None:
         """Take requests off the buffer for as long as they are whole."""
         self._advancing = True
         try:
             while self._buffer:
-                if self._state is State.HEAD:
-                    if not self._take_head():
+                if self._state is _HEAD:
+                    if self._writing_paused or not self._take_head():
                         break
-                elif self._state is State.SKIP:
+                elif self._state is _SKIP:
                     self._skip()
-                elif self._state is State.BODY:
+                elif self._state is _BODY:
                     data, self._buffer = self._buffer, b""
                     self._take_body(data)
                 else:
@@ -211,8 +247,10 @@ class Connection(asyncio.Protocol):
         """Take a head off the buffer; false while it is not whole."""
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
-            # An empty line before a request is forgiven (RFC 9112 section 2.2), but buys no time.
-            buffer = self._buffer = buffer[2:]
+            # Empty lines before a request are forgiven (RFC 9112 section 2.2), but buy no time.
+            while buffer.startswith(b"\r\n"):
+                buffer = buffer[2:]
+            self._buffer = buffer
             self._scanned = 0
             if not buffer:
                 return False
@@ -222,7 +260,7 @@ class Connection(asyncio.Protocol):
             if rejection is not None:
                 self._refuse_alone(rejection)
                 return False
-            if self._scanned == 0:
+            if self._scanned == 0 and buffer != b"\r":
                 self._deadline.after(self._server.snapshot.deadlines.header)
             self._scanned = len(buffer)
             return False
@@ -230,7 +268,7 @@ class Connection(asyncio.Protocol):
         self._scanned = 0
         self._buffer = buffer[end:]
         self._deadline.clear()
-        self._state = State.BUSY
+        self._state = _BUSY
         exchange = self._exchange = self._server.begin(self)
         if exchange.receive_head(buffer[:end]):
             self._begin_body(exchange)
@@ -246,7 +284,7 @@ class Connection(asyncio.Protocol):
             self._buffer = buffer[length:]
             exchange.receive_body(buffer[:length])
             return
-        self._state = State.BODY
+        self._state = _BODY
         if length is None:
             self._chunked = ChunkedBody(exchange.max_bytes)
         else:
@@ -284,7 +322,7 @@ class Connection(asyncio.Protocol):
         except BodyTooLarge:
             rejection = too_large(exchange.max_bytes)
         if rejection is not None:
-            self._state = State.BUSY
+            self._state = _BUSY
             self._note_body_bytes()
             exchange.refuse(rejection)
         elif chunked.done:
@@ -293,7 +331,7 @@ class Connection(asyncio.Protocol):
             self._body_complete(exchange, chunked.body())
 
     def _body_complete(self, exchange: Exchange, body: bytes) -> None:
-        self._state = State.BUSY
+        self._state = _BUSY
         self._deadline.clear()
         advancing, self._advancing = self._advancing, True
         exchange.receive_body(body)
@@ -315,14 +353,15 @@ class Connection(asyncio.Protocol):
             self._await_head()
 
     def _await_head(self) -> None:
-        self._state = State.HEAD
-        self._deadline.after(self._server.snapshot.deadlines.keepalive)
+        self._state = _HEAD
+        deadlines = self._server.snapshot.deadlines
+        self._deadline.after(deadlines.body if self._writing_paused else deadlines.keepalive)
 
     # ends
 
     def _refuse_alone(self, rejection: Rejection) -> None:
         """Refuse what never became a whole head."""
-        self._state = State.BUSY
+        self._state = _BUSY
         self._buffer = b""
         self._exchange = self._server.begin(self)
         self._exchange.refuse(rejection)
@@ -330,11 +369,13 @@ class Connection(asyncio.Protocol):
     def _expired(self) -> None:
         """Act on a client that took too long: with its head, its body, or reading its answer."""
         state = self._state
-        if state is State.HEAD and self._buffer:
+        if self._writing_paused:
+            self._close()
+        elif state is _HEAD and self._buffer:
             message = "The request head did not arrive in time."
             self._refuse_alone(Rejection(Phase.HEAD, "request_timeout", message, close=True))
-        elif state is State.BODY and self._exchange is not None:
-            self._state = State.BUSY
+        elif state is _BODY and self._exchange is not None:
+            self._state = _BUSY
             self._note_body_bytes()
             message = "The request body did not arrive in time."
             self._exchange.refuse(Rejection(Phase.BODY, "request_timeout", message, close=True))
@@ -343,12 +384,15 @@ class Connection(asyncio.Protocol):
 
     def retire(self) -> None:
         """End now if no request is under way, else after its answer: the gateway drains."""
-        if self._state in {State.HEAD, State.SKIP} and not self._buffer:
-            self._close()
+        if self._state in {_HEAD, _SKIP} and not self._buffer:
+            if self._state is _HEAD and self._unsent() == 0:
+                self._close()
+            else:
+                self._linger()
 
     def _linger(self) -> None:
         """End gently: closing with unread bytes would reset the connection and lose the answer."""
-        self._state = State.LINGER
+        self._state = _LINGER
         self._buffer = b""
         self._missing = 0
         self._body = []
@@ -356,24 +400,28 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        # An answer that is still leaving gets the time that one under way has.
+        self._deadline.after(self._server.snapshot.deadlines.body if self._unsent() else LINGER_SECONDS)
         if transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # the client may have gone between the answer and here
+                transport.write_eof()
             if self._reading_paused:
                 self._reading_paused = False
                 transport.resume_reading()
-            self._deadline.after(LINGER_SECONDS)
         else:
-            self._state = State.CLOSED
-            self._deadline.after(LINGER_SECONDS)
+            self._state = _CLOSED
             transport.close()
+
+    def _unsent(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def drop(self, code: str) -> None:
         """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
-        state, self._state = self._state, State.CLOSED
+        state, self._state = self._state, _CLOSED
         self._deadline.close()
         exchange = self._exchange
         if exchange is not None:
-            if state is State.BODY:
+            if state is _BODY:
                 self._note_body_bytes()
             self._exchange = None
             exchange.abandon(code)

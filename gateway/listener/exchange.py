@@ -33,6 +33,19 @@ SKIPPABLE = 256 * 1024
 CLIENT_GONE = 499
 """The status of the record where no response could be sent; nginx's figure, never on the wire."""
 
+# By these names, since looking a member up on its class costs more than what is done with it.
+_HEAD: Final = Phase.HEAD
+_ROUTE: Final = Phase.ROUTE
+_BODY: Final = Phase.BODY
+_FORWARD: Final = Phase.FORWARD
+_RELAY: Final = Phase.RELAY
+_ALLOW: Final = Decision.ALLOW
+_REJECT: Final = Decision.REJECT
+_ERROR: Final = Decision.ERROR
+_NONE: Final = Framing.NONE
+_CHUNKED: Final = Framing.CHUNKED
+_CLOSE: Final = Framing.CLOSE
+
 
 class Downstream(Protocol):
     """What an exchange needs of its connection."""
@@ -54,8 +67,11 @@ class Downstream(Protocol):
         ``unread`` bytes of the request's body were never asked for and come before the next request.
         """
 
-    def abort(self) -> None:
-        """End the connection so that the client sees a broken response."""
+    def abort(self, *, reset: bool) -> None:
+        """End the connection so that the client sees a broken response.
+
+        ``reset`` where its plain end would be taken for the response's end.
+        """
 
 
 class Exchange:
@@ -80,14 +96,14 @@ class Exchange:
         self.bytes_out = 0
         self.reserved = 0
         self._admission: Admission | None = None
-        self._phase = Phase.HEAD
-        self._decision = Decision.ALLOW
+        self._phase: Phase = _HEAD
+        self._decision: Decision = _ALLOW
         self._rejection: Rejection | None = None
         self._code: str | None = None
         self._body_bytes = 0
         self._whole = False
         self._keep_alive = False
-        self._framing = Framing.NONE
+        self._framing: Framing = _NONE
         self._held = b""
         self._overhead = 0.0
         self._sent_at = 0.0
@@ -109,13 +125,13 @@ class Exchange:
             self.refuse(head)
             return False
         self.head = head
-        self._phase = Phase.ROUTE
+        self._phase = _ROUTE
         rejection = self._downstream.load.refusal(self._snapshot.capacity)
         if rejection is None:
             admission = decide.admit(self._snapshot.rules, head)
             if not isinstance(admission, Rejection):
                 self._admission = admission
-                self._phase = Phase.BODY
+                self._phase = _BODY
                 limit = admission.route.operation.max_bytes
                 rejection = self._reserve(limit if head.length is None else head.length)
                 if rejection is None:
@@ -128,7 +144,7 @@ class Exchange:
     def _reserve(self, size: int) -> Rejection | None:
         load = self._downstream.load
         if size and load.body_bytes + size > self._snapshot.capacity.body_bytes:
-            return load.overloaded(Phase.BODY)
+            return load.overloaded(_BODY)
         load.body_bytes += size
         self.reserved = size
         return None
@@ -154,7 +170,7 @@ class Exchange:
         if isinstance(verdict, Rejection):
             self.refuse(verdict)
             return
-        self._phase = Phase.FORWARD
+        self._phase = _FORWARD
         forwarder = self._snapshot.forwarders[verdict.operation.upstream]
         client = self._downstream.client(self._snapshot, head)
         self.flight = forwarder.forward(verdict, client, self)
@@ -182,8 +198,8 @@ class Exchange:
         self._phase = rejection.phase
         self.status = status_of(rejection.code)
         self._code = rejection.code
-        if self._decision is Decision.ALLOW:
-            self._decision = Decision.REJECT
+        if self._decision is _ALLOW:
+            self._decision = _REJECT
         self._keep_alive = (
             head is not None
             and head.keep_alive
@@ -210,28 +226,38 @@ class Exchange:
         if flight is not None:
             self._note_upstream("abandoned")
             flight.cancel()
-        self._decision = Decision.ERROR
+        self._decision = _ERROR
         self._code = code
         if self.status == 0:
             self.status = CLIENT_GONE
         self.settle()
+
+    def pause(self) -> None:
+        """Hold the upstream back, unless it is through: its connection may serve another request then."""
+        if self.flight is not None and self._upstream_outcome is None:
+            self.flight.pause()
+
+    def resume(self) -> None:
+        """Let the upstream go on."""
+        if self.flight is not None and self._upstream_outcome is None:
+            self.flight.resume()
 
     # ports.ResponseSink: upstream → here
 
     def response_head(self, head: ResponseHead) -> None:
         """Make the response's head; it leaves together with the first piece of the body."""
         self._response_at = perf_counter()
-        self._phase = Phase.RELAY
+        self._phase = _RELAY
         request = self.head
         assert request is not None
         self.status = self._upstream_status = head.status
         self._upstream_request_id = head.request_id
         self._framing = Framing.of(head, request)
         self._keep_alive = (
-            request.keep_alive and self._framing is not Framing.CLOSE and not self._downstream.load.draining
+            request.keep_alive and self._framing is not _CLOSE and not self._downstream.load.draining
         )
         self._held = head_bytes(head, self._framing, request, self.id, keep_alive=self._keep_alive)
-        if self._framing is not Framing.NONE and head.length != 0:
+        if self._framing is not _NONE and head.length != 0:
             return
         self._flush(b"")
 
@@ -240,7 +266,7 @@ class Exchange:
         if self._settled:
             return
         self.bytes_out += len(chunk)
-        if self._framing is Framing.CHUNKED:
+        if self._framing is _CHUNKED:
             chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
         if self._held:
             self._flush(chunk)
@@ -252,7 +278,7 @@ class Exchange:
         if self._settled:
             return
         self._note_upstream("complete")
-        end = b"0\r\n\r\n" if self._framing is Framing.CHUNKED else b""
+        end = b"0\r\n\r\n" if self._framing is _CHUNKED else b""
         if self._held:
             self._flush(end)
         elif end:
@@ -269,16 +295,16 @@ class Exchange:
         if self._settled:
             return
         self._note_upstream(fault.reason)
-        self._decision = Decision.ERROR
+        self._decision = _ERROR
         if self._upstream_status is not None and not self._held:
             self._code = fault.code
-            self._downstream.abort()
+            self._downstream.abort(reset=self._framing is Framing.CLOSE)
             self.settle()
             return
         self._held = b""
         retry = False if fault.sent else None
         headers = (("retry-after", "1"),) if fault.code == "overloaded" else ()
-        self.refuse(Rejection(Phase.FORWARD, fault.code, _FAULTS[fault.code], headers=headers, retry=retry))
+        self.refuse(Rejection(_FORWARD, fault.code, _FAULTS[fault.code], headers=headers, retry=retry))
 
     def _flush(self, chunk: bytes) -> None:
         held = self._held

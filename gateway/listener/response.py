@@ -27,19 +27,25 @@ class Framing(Enum):
     def of(head: ResponseHead, request: RequestHead) -> Framing:
         """Choose for an upstream's response and the client's version of HTTP."""
         if head.bodiless:
-            return Framing.NONE
+            return _NONE
         if head.length is not None:
-            return Framing.LENGTH
-        return Framing.CHUNKED if request.minor else Framing.CLOSE
+            return _LENGTH
+        return _CHUNKED if request.minor else _CLOSE
+
+
+_NONE: Final = Framing.NONE
+_LENGTH: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_CLOSE: Final = Framing.CLOSE
 
 
 def head_bytes(
     head: ResponseHead, framing: Framing, request: RequestHead, request_id: str, *, keep_alive: bool
 ) -> bytes:
     """Give a relayed response's head."""
-    if head.length is not None and head.status != HTTPStatus.NO_CONTENT:
+    if head.length is not None and head.status != 204:
         frame = b"content-length: %d\r\n" % head.length
-    elif framing is Framing.CHUNKED:
+    elif framing is _CHUNKED:
         frame = b"transfer-encoding: chunked\r\n"
     else:
         frame = b""

@@ -139,9 +139,9 @@ class Connection(asyncio.Protocol):
         self._ended()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Take the end of the connection."""
-        self._ended()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the connection; one that broke does not end a response."""
+        self._ended(broken=exc is not None)
 
     # upstream.reading.ReadingSink
 
@@ -192,10 +192,10 @@ class Connection(asyncio.Protocol):
         if sink is not None:
             sink.response_end()
 
-    def _ended(self) -> None:
+    def _ended(self, *, broken: bool = False) -> None:
         if self._closed:
             return
-        if self._sink is not None and self._head_seen and not self._framed:
+        if self._sink is not None and self._head_seen and not self._framed and not broken:
             self._reusable = False
             self._finish()
             return

@@ -5,7 +5,6 @@ Sources: RFC 9110 section 7.6 (Connection, Via), RFC 9112 section 9.6, RFC 7239 
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.core.fields import options as options_of
@@ -125,21 +124,19 @@ class ResponseFields(NamedTuple):
     request_id: bytes | None
 
 
-class _Role(Enum):
-    """What is done with a response field other than passing it on."""
+# What is done with a response field; numbers, since an enumeration's members are slow to look up.
+_PASS: Final = 0
+_DROP: Final = 1
+_LENGTH: Final = 2
+_CODING: Final = 3
+_CONNECTION: Final = 4
+_REQUEST_ID: Final = 5
 
-    DROP = auto()
-    LENGTH = auto()
-    CODING = auto()
-    CONNECTION = auto()
-    REQUEST_ID = auto()
-
-
-_ROLES: Final = dict.fromkeys(_RESPONSE_DROPPED, _Role.DROP) | {
-    b"content-length": _Role.LENGTH,
-    b"transfer-encoding": _Role.CODING,
-    b"connection": _Role.CONNECTION,
-    b"x-request-id": _Role.REQUEST_ID,
+_ROLES: Final = dict.fromkeys(_RESPONSE_DROPPED, _DROP) | {
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _CODING,
+    b"connection": _CONNECTION,
+    b"x-request-id": _REQUEST_ID,
 }
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 _KEEP_ALIVE: Final = frozenset({b"keep-alive"})
@@ -166,7 +163,7 @@ class ResponseHeaders:
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, bytes], tuple[Field, _Role | None]] = {}
+        self._known: dict[tuple[bytes, bytes], tuple[Field, int]] = {}
 
     def read(self, fields: list[tuple[bytes, bytes]]) -> ResponseFields:
         """Read the fields of one response; CodingFault for a transfer coding that cannot be passed on.
@@ -181,17 +178,17 @@ class ResponseHeaders:
         request_id: bytes | None = None
         for pair in fields:
             field, role = known.get(pair) or self._learn(pair)
-            if role is None:
+            if role == _PASS:
                 lines.append(field.line)
-            elif role is _Role.LENGTH:
+            elif role == _LENGTH:
                 length = int(field.value)
-            elif role is _Role.REQUEST_ID:
+            elif role == _REQUEST_ID:
                 if request_id is None:
                     request_id = field.value
                     lines.append(b"x-upstream-request-id: %b\r\n" % request_id)
-            elif role is _Role.CONNECTION:
+            elif role == _CONNECTION:
                 options |= _options(field.value)
-            elif role is _Role.CODING:
+            elif role == _CODING:
                 if chunked or field.value.lower() != b"chunked":
                     raise CodingFault
                 chunked = True
@@ -199,11 +196,11 @@ class ResponseHeaders:
             lines = [line for line in lines if line.partition(b":")[0].lower() not in options]
         return ResponseFields(b"".join(lines), length, chunked, options, request_id)
 
-    def _learn(self, pair: tuple[bytes, bytes]) -> tuple[Field, _Role | None]:
+    def _learn(self, pair: tuple[bytes, bytes]) -> tuple[Field, int]:
         name, value = pair
         value = value.strip(b" \t")
         field = Field(name + b": " + value + b"\r\n", name.lower(), value)
-        known = (field, _ROLES.get(field.lower))
+        known = (field, _ROLES.get(field.lower, _PASS))
         if len(field.line) <= self.LONGEST and field.lower not in _NOT_REMEMBERED:
             if len(self._known) >= self.MOST:
                 self._known.clear()

@@ -122,12 +122,15 @@ class Pool:
         endpoint = self._choose(flight)
         assert endpoint is not None, "a pool has at least one address"
         connection = self._idle_connection(endpoint)
+        if connection is None and self._open >= self._settings.size:
+            # The others' idle connections hold places that nobody would ever give back.
+            endpoint, connection = self._idle_elsewhere(endpoint)
         if connection is not None:
             flight.attempts = 1
             endpoint.in_flight += 1
             self._depart(flight, endpoint, connection)
         elif self._open < self._settings.size:
-            self._begin_opening(flight)
+            self._begin_opening(flight, endpoint)
         else:
             self._waiting.append(flight)
             flight.expiry = self._loop.call_later(self._settings.connect, self._give_up_waiting, flight)
@@ -170,6 +173,13 @@ class Pool:
             connection.close()
         return None
 
+    def _idle_elsewhere(self, endpoint: _Endpoint) -> tuple[_Endpoint, Connection | None]:
+        for other in self._endpoints:
+            connection = self._idle_connection(other)
+            if connection is not None:
+                return other, connection
+        return endpoint, None
+
     def _depart(self, flight: Flight, endpoint: _Endpoint, connection: Connection) -> None:
         sink = flight.sink
         assert sink is not None
@@ -177,16 +187,16 @@ class Pool:
         request = endpoint.headers.build(flight.permit, flight.client)
         connection.send(request, sink, bodiless=flight.permit.head.method == "HEAD")
 
-    def _begin_opening(self, flight: Flight) -> None:
+    def _begin_opening(self, flight: Flight, endpoint: _Endpoint | None) -> None:
         self._open += 1
-        task = self._loop.create_task(self._connect(flight))
+        task = self._loop.create_task(self._connect(flight, endpoint))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
-    async def _connect(self, flight: Flight) -> None:
+    async def _connect(self, flight: Flight, endpoint: _Endpoint | None) -> None:
         """Open a connection for a flight, at one address after the other; holds one place of the pool."""
         fault = UpstreamFault("upstream_unreachable", "refused", sent=False)
-        while not flight.cancelled() and (endpoint := self._choose(flight)) is not None:
+        while not flight.cancelled() and endpoint is not None:
             flight.tried.append(endpoint)
             flight.attempts += 1
             endpoint.in_flight += 1
@@ -207,6 +217,7 @@ class Pool:
                 self._open += 1  # it has ended already and given its place back
             endpoint.in_flight -= 1
             self._eject(endpoint)
+            endpoint = self._choose(flight)
         self._open -= 1
         self._serve_waiting()
         if flight.sink is not None:
@@ -259,7 +270,8 @@ class Pool:
     def _serve_waiting(self) -> None:
         """Let a waiting request have the place that has become free."""
         if self._waiting and self._open < self._settings.size:
-            self._begin_opening(self._next_waiting())
+            flight = self._next_waiting()
+            self._begin_opening(flight, self._choose(flight))
 
     def _next_waiting(self) -> Flight:
         flight = self._waiting.popleft()

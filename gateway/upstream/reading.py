@@ -79,7 +79,17 @@ class ResponseReader:
             raise ProtocolFault("bytes that no request asked for")
         if not self._started and chunk[:1] != b"H":
             raise ProtocolFault("not an HTTP response")
-        in_head = self._head_bytes >= 0
+        room = MAX_HEAD - self._head_bytes
+        if self._head_bytes >= 0 and len(chunk) > room:
+            self._parse(chunk[:room])
+            if self._head_bytes >= 0:
+                raise ProtocolFault("a head that is too long")
+            chunk = chunk[room:]
+        self._parse(chunk)
+        if self._head_bytes >= 0:
+            self._head_bytes += len(chunk)
+
+    def _parse(self, chunk: bytes) -> None:
         try:
             self._parser.feed_data(chunk)
         except httptools.HttpParserCallbackError as error:
@@ -91,10 +101,6 @@ class ResponseReader:
             raise ProtocolFault("an unasked change of protocol") from None
         except httptools.HttpParserError as error:
             raise ProtocolFault(str(error)) from None
-        if in_head and self._head_bytes >= 0:
-            self._head_bytes += len(chunk)
-            if self._head_bytes > MAX_HEAD:
-                raise ProtocolFault("a head that is too long")
 
     # The callbacks of httptools, in the order in which they come.
 
