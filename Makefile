@@ -28,7 +28,7 @@ $(VENV)/sdk-1.14.3/.done: $(VENV)/.runtime requirements/sdk-1.14.3.txt
 	@touch $@
 
 run: $(VENV)/.runtime  ## gateway, admin listener and an embedded upstream on loopback
-	@$(BIN)/gateway demo
+	@$(BIN)/gateway demo $(ARGS)
 
 test: lint unit  ## everything CI runs
 
