@@ -16,7 +16,10 @@ def main() -> None:
     from gateway.cli.app import app
 
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where it can still be told that nobody reads
     except ConfigError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

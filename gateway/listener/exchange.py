@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from gateway.core import decide
 from gateway.core.codes import status_of
 from gateway.core.head import read_head, trace_id
+from gateway.core.route import Route
 from gateway.core.types import Decision, Outcome, Phase, Rejection
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
 
@@ -138,8 +139,15 @@ class Exchange:
                     return True
             else:
                 rejection = admission
+                self._note_route(head)
         self.refuse(rejection)
         return False
+
+    def _note_route(self, head: RequestHead) -> None:
+        """Keep the route of a request that was refused for what its head says of the body, for the record."""
+        route = self._snapshot.rules.routes.match(head.method, head.path)
+        if isinstance(route, Route):
+            self._admission = decide.Admission(route, None)
 
     def _reserve(self, size: int) -> Rejection | None:
         load = self._downstream.load

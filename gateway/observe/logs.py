@@ -81,7 +81,9 @@ def configure(format: Format = "json", stream_fd: int = 1) -> Logs:  # noqa: A00
         cache_logger_on_first_use=False,
     )
     chain: Sequence[Processor] = (JsonRequest(),) if format == "json" else (console_fields, render)
-    return Logs(RequestLog(writer, chain, {}), writer, _Bridge(get_logger()))
+    requests = RequestLog(writer, chain, {})
+    writer.render = requests.render
+    return Logs(requests, writer, _Bridge(get_logger()))
 
 
 def get_logger() -> FilteringBoundLogger:

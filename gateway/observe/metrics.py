@@ -46,6 +46,7 @@ _MAX_PARAMS: Final = 500
 _MAX_PARAM_LENGTH: Final = 128
 _MAX_WORDS: Final = 32
 _MAX_REMEMBERED: Final = 4096
+_MAX_PENDING: Final = 256
 _INDEX: Final = re.compile(r"\[[0-9]+\]")
 
 
@@ -102,6 +103,7 @@ class Metrics:
         self._upstreams = {UNKNOWN}
         self._words = {UNKNOWN}
         self._params = {UNKNOWN, "*"}
+        self._pending: list[Outcome] = []
         self._requests: dict[tuple[str, str, str, int], _Requests] = {}
         self._durations: dict[str, _Histogram] = {}
         self._overheads: dict[str, _Histogram] = {}
@@ -125,6 +127,7 @@ class Metrics:
 
         Names of earlier revisions stay known: requests that began under them still have to settle.
         """
+        self._count_pending()
         self._revision = revision
         self._operations.update(operations)
         self._upstreams.update(upstreams)
@@ -136,7 +139,18 @@ class Metrics:
         self._reloads[outcome] += 1
 
     def settled(self, outcome: Outcome) -> None:
-        """Count ``outcome``."""
+        """Count ``outcome``, together with others at the latest when somebody looks."""
+        self._pending.append(outcome)
+        if len(self._pending) >= _MAX_PENDING:
+            self._count_pending()
+
+    def _count_pending(self) -> None:
+        """Count what has come in: many in one go cost less than one here and one there."""
+        pending, self._pending = self._pending, []
+        for outcome in pending:
+            self._count(outcome)
+
+    def _count(self, outcome: Outcome) -> None:
         requests = self._requests.get(
             (outcome.operation, outcome.app, outcome.decision, outcome.status)
         ) or self._requests_of(outcome)
@@ -155,6 +169,7 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Give the metric families; prometheus_client's registry calls this for each scrape."""
+        self._count_pending()
         yield from self._collect_requests()
         yield from self._collect_upstreams()
         yield from self._collect_process()

@@ -43,8 +43,14 @@ class RequestLog(structlog.BoundLoggerBase):
     """The :class:`gateway.ports.Observer` that writes one line for each exchange."""
 
     def settled(self, outcome: Outcome) -> None:
-        """Log ``outcome``; never blocks."""
-        self._proxy_to_logger("write", None, outcome=outcome)
+        """Log ``outcome``; never blocks. The line is made in the writer's thread, many in one go."""
+        self._logger.write_later(outcome)
+
+    def render(self, outcome: Outcome) -> str:
+        """Give the line of ``outcome``: what the chain of processors makes of it."""
+        arguments, _ = self._process_event("write", None, {"outcome": outcome})
+        line: str = arguments[0]
+        return line
 
 
 class JsonRequest:

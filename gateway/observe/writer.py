@@ -10,28 +10,43 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LATENCY: Final = 0.05
-_BATCH: Final = 64 * 1024
+_BATCH: Final = 256 * 1024
 _LIMIT: Final = 8 * 1024 * 1024
+_RENDERED: Final = 1024
+"""What a line that is not rendered yet counts for; most are shorter."""
 
 
 class LineWriter:
     """Writes lines to a file descriptor from a thread of its own.
 
-    ``fd`` stays the caller's to close. ``latency`` is how long a line may wait for others, in seconds;
-    ``limit`` bounds what waits, in characters. Safe to use from any thread, from finalizers too.
+    Lines may be handed over unfinished: the thread makes many of them in one go, which costs less than one
+    here and one there between other work, and nobody waits for it.
+
+    ``fd`` stays the caller's to close; ``render`` is set before the first :meth:`write_later`. ``latency`` is
+    how long a line may wait for others, in seconds; ``limit`` bounds what waits, in characters. Safe to use from any thread, from finalizers too.
     """
 
-    def __init__(self, fd: int, *, latency: float = _LATENCY, limit: int = _LIMIT) -> None:
+    def __init__(
+        self,
+        fd: int,
+        *,
+        latency: float = _LATENCY,
+        limit: int = _LIMIT,
+    ) -> None:
         self._fd = fd
+        self.render: Callable[[Any], str] = str
         self._latency = latency
         self._limit = limit
         # Re-entrant: a finalizer that runs inside write() may log as well.
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
-        self._lines: list[str] = []
+        self._lines: list[Any] = []
         # Characters taken and done with, written or lost; the difference is what waits.
         self._taken = 0
         self._done = 0
@@ -49,7 +64,13 @@ class LineWriter:
 
     def write(self, line: str) -> None:
         """Take ``line``, its line feed included. Never blocks on the reader and never raises."""
-        size = len(line)
+        self._take(line, len(line))
+
+    def write_later(self, value: Any) -> None:
+        """Take what ``render`` makes a line of, in the thread; it counts as 1,024 characters until then."""
+        self._take(value, _RENDERED)
+
+    def _take(self, line: Any, size: int) -> None:
         with self._lock:
             taken = self._taken + size
             held = taken - self._done
@@ -60,7 +81,7 @@ class LineWriter:
             self._lines.append(line)
             if held == size:
                 self._some.set()
-            elif held > _BATCH:
+            elif held > _BATCH and not self._hurry.is_set():
                 self._hurry.set()
 
     def flush(self, timeout: float) -> bool:
@@ -91,15 +112,27 @@ class LineWriter:
                 self._some.clear()
                 self._hurry.clear()
                 closed = self._closed
-            lost = self._put("".join(lines))
+            text = self._text(lines)
+            lost = self._put(text)
             with self._idle:
                 self._dropped += len(lines) if lost else 0
-                self._done += sum(map(len, lines))
+                self._done += sum([len(line) if type(line) is str else _RENDERED for line in lines])
                 if self._lines:
                     self._some.set()
                 self._idle.notify_all()
             if closed:
                 return
+
+    def _text(self, lines: list[Any]) -> str:
+        """Give the lines as one text; one that cannot be rendered is dropped and counted."""
+        render = self.render
+        texts: list[str] = []
+        for line in lines:
+            try:
+                texts.append(line if type(line) is str else render(line))
+            except Exception:  # noqa: BLE001 - a line that cannot be made must not end all logging
+                self._dropped += 1
+        return "".join(texts)
 
     def _put(self, text: str) -> bool:
         """Write all of ``text``; True when the descriptor takes no more."""

@@ -23,6 +23,7 @@ MAX_HEAD: Final = 64 * 1024
 MAX_FIELDS: Final = 256
 
 _REASON: Final = re.compile(rb"[\t -~]{0,128}")
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ProtocolFault(Exception):
@@ -149,10 +150,12 @@ class ResponseReader:
         )
         reason = self._reason
         if reason != b"OK" and _REASON.fullmatch(reason) is None:
+            if _CONTROL.search(reason) is not None:
+                raise ProtocolFault("a reason phrase with control bytes")
             reason = b""
         head = ResponseHead(status, reason, block, length, bodiless, request_id)
         self._sink.read_head(head, framed=framed, reusable=reusable)
-        if self._bodiless and (chunked or length):
+        if self._bodiless and (chunked or length != 0):
             # llhttp would wait for a body that HEAD never gets; the connection is not used again.
             self._expecting = False
             self.done_early = True

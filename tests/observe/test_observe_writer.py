@@ -74,9 +74,9 @@ def test_a_burst_above_the_batch_size_does_not_wait_for_the_timer(pipe: Pipe) ->
     """With an endless latency, a burst comes out all the same."""
     writer = LineWriter(pipe.writer, latency=LONG * 100)
     for _ in range(3):
-        writer.write("x" * 40_000)
-    assert pipe.read(80_000) == b"x" * 80_000
-    pipe.read(40_000)
+        writer.write("x" * 140_000)
+    assert pipe.read(280_000) == b"x" * 280_000
+    pipe.read(140_000)
     assert writer.close(LONG)
 
 
@@ -157,3 +157,16 @@ def test_what_utf8_cannot_say_is_escaped(pipe: Pipe) -> None:
     writer.write("é\ud800\n")
     assert writer.close(LONG)
     assert pipe.read(9) == "é\\ud800\n".encode()
+
+
+def test_lines_made_in_the_thread_keep_their_place(pipe: Pipe) -> None:
+    """What is handed over unfinished comes out where it was handed over; what cannot be made is counted."""
+    writer = LineWriter(pipe.writer, latency=0)
+    writer.render = lambda value: f"{10 // value}\n"
+    writer.write("first\n")
+    writer.write_later(5)
+    writer.write_later(0)
+    writer.write("last\n")
+    assert writer.close(LONG)
+    assert pipe.read(13) == b"first\n2\nlast\n"
+    assert writer.dropped == 1
