@@ -17,7 +17,7 @@ from gateway.core.types import Permit, Phase, Rejection, Validator, Violation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.core.types import Operation, RequestHead, Verdict
+    from gateway.core.types import Body, Operation, RequestHead, Verdict
 
 
 class Rules(NamedTuple):
@@ -67,10 +67,21 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
         )
     if body is None:
         return Admission(route, None) if length is None or length == 0 else _unexpected_body()
-    value = head.block.first.get(b"content-type")
-    if value is None:
-        if length == 0:
+    validator: Validator | None = head.block.derived.get(body)
+    if validator is None:
+        if length == 0 and b"content-type" not in head.block.first:
             return Admission(route, None)
+        found = _choose_validator(body, head.block.first.get(b"content-type"))
+        if isinstance(found, Rejection):
+            return found
+        validator = found
+        head.block.keep(body, found)
+    return Admission(route, validator)
+
+
+def _choose_validator(body: Body, value: bytes | None) -> Validator | Rejection:
+    """Find what judges a body of the media type in the Content-Type ``value``."""
+    if value is None:
         return _unsupported(body.media_types, "The request has no Content-Type.")
     media_type = parse_media_type(value)
     if media_type is None:
@@ -78,7 +89,7 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
     validator = body.media_types.get(media_type.essence)
     if validator is None or media_type.charset not in (None, "utf-8"):
         return _unsupported(body.media_types, "The Content-Type is not accepted.")
-    return Admission(route, validator)
+    return validator
 
 
 def _unsupported(media_types: object, message: str) -> Rejection:

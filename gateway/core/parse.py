@@ -14,6 +14,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.core.types import Json
 
 JsonFaultCode: TypeAlias = Literal["duplicate_key", "json_too_deep", "invalid_json"]
@@ -94,9 +96,11 @@ def _constant(_: str) -> NoReturn:
     raise _invalid("NaN and Infinity are not JSON")
 
 
-_read: Final = json.JSONDecoder(
+_decoder: Final = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
-).raw_decode
+)
+# What raw_decode calls, without the call around it; the C scanner raises StopIteration where no value begins.
+_read: Final[Callable[[str, int], tuple[Json, int]]] = _decoder.scan_once  # type: ignore[attr-defined]
 
 
 def parse(body: bytes, *, max_depth: int) -> Json:
@@ -112,6 +116,8 @@ def parse(body: bytes, *, max_depth: int) -> Json:
     text = _text(body)
     try:
         value, end = _read(text, 0 if text[0] == "{" else _skip(text, 0))
+    except StopIteration as stop:
+        raise _at("Expecting value", text, stop.value) from None
     except json.JSONDecodeError as error:
         raise _at(error.msg, text, error.pos) from None
     except RecursionError:

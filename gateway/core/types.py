@@ -109,8 +109,8 @@ class FieldBlock:
     heads. ``options`` are the Connection options, ``chunked`` whether the body comes in chunks, ``expect``
     whether 100-continue is awaited.
 
-    ``derived`` is for whoever works something out from these fields alone and wants to keep it with them,
-    each under a key of its own.
+    ``derived`` has what was worked out from these fields alone, by whoever put it there with :meth:`keep`
+    under a key of its own.
     """
 
     __slots__ = ("chunked", "derived", "expect", "fields", "first", "host", "options")
@@ -132,6 +132,12 @@ class FieldBlock:
         self.chunked = chunked
         self.expect = expect
         self.derived: dict[object, Any] = {}
+
+    def keep(self, key: object, value: Any) -> None:
+        """Put ``value`` into ``derived``, which starts anew once reloads have filled it."""
+        if len(self.derived) >= 64:
+            self.derived.clear()
+        self.derived[key] = value
 
 
 class RequestHead(NamedTuple):
@@ -198,9 +204,12 @@ class Parameter:
     validator: Validator
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """What an operation takes as its body: a validator for each media type, in lower case."""
+    """What an operation takes as its body: a validator for each media type, in lower case.
+
+    Compared by identity, so that it can be a key.
+    """
 
     required: bool
     media_types: Mapping[str, Validator]

@@ -401,12 +401,13 @@ def _texts_of(head: RequestHead) -> _Texts:
     texts: _Texts | None = block.derived.get(_Texts)
     if texts is None:
         first = block.first
-        texts = block.derived[_Texts] = _Texts(
+        texts = _Texts(
             _text(first.get(b"x-request-id")),
             trace_id(first[b"traceparent"]) if b"traceparent" in first else None,
             _text(first.get(b"user-agent")),
             _text(first.get(b"x-stainless-retry-count")),
         )
+        block.keep(_Texts, texts)
     return texts
 
 

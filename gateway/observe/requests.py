@@ -48,9 +48,10 @@ class RequestLog(structlog.BoundLoggerBase):
 
     def render(self, outcome: Outcome) -> str:
         """Give the line of ``outcome``: what the chain of processors makes of it."""
-        arguments, _ = self._process_event("write", None, {"outcome": outcome})
-        line: str = arguments[0]
-        return line
+        event: Any = {"outcome": outcome}
+        for processor in self._processors:
+            event = processor(self._logger, "write", event)
+        return str(event)
 
 
 class JsonRequest:

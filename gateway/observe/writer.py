@@ -28,8 +28,9 @@ class LineWriter:
     Lines may be handed over unfinished: the thread makes many of them in one go, which costs less than one
     here and one there between other work, and nobody waits for it.
 
-    ``fd`` stays the caller's to close; ``render`` is set before the first :meth:`write_later`. ``latency`` is
-    how long a line may wait for others, in seconds; ``limit`` bounds what waits, in characters. Safe to use from any thread, from finalizers too.
+    ``fd`` stays the caller's to close; ``render`` is set before the first :meth:`write_later`. ``latency``
+    is how long a line may wait for others, in seconds; ``limit`` bounds what waits, in characters. Safe to
+    use from any thread, from finalizers too.
     """
 
     def __init__(

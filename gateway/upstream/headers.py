@@ -61,7 +61,8 @@ class RequestHeaders:
         head = permit.head
         derived = head.block.derived.get(self)
         if derived is None or derived[0] is not client or derived[1] != head.minor:
-            derived = head.block.derived[self] = (client, head.minor, self._lines(head, client))
+            derived = (client, head.minor, self._lines(head, client))
+            head.block.keep(self, derived)
         start = b"%b %b%b" % (head.method.encode("ascii"), head.target, derived[2])
         body = permit.body
         if body or head.declared:

@@ -80,18 +80,9 @@ class ResponseReader:
             raise ProtocolFault("bytes that no request asked for")
         if not self._started and chunk[:1] != b"H":
             raise ProtocolFault("not an HTTP response")
-        room = MAX_HEAD - self._head_bytes
-        if self._head_bytes >= 0 and len(chunk) > room:
-            self._parse(chunk[:room])
-            if self._head_bytes >= 0:
-                raise ProtocolFault("a head that is too long")
-            chunk = chunk[room:]
-        self._parse(chunk)
-        if self._head_bytes >= 0:
-            self._head_bytes += len(chunk)
-
-    def _parse(self, chunk: bytes) -> None:
         try:
+            if self._head_bytes >= 0 and len(chunk) > MAX_HEAD - self._head_bytes:
+                chunk = self._feed_head(chunk)
             self._parser.feed_data(chunk)
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
@@ -102,6 +93,16 @@ class ResponseReader:
             raise ProtocolFault("an unasked change of protocol") from None
         except httptools.HttpParserError as error:
             raise ProtocolFault(str(error)) from None
+        if self._head_bytes >= 0:
+            self._head_bytes += len(chunk)
+
+    def _feed_head(self, chunk: bytes) -> bytes:
+        """Read as much as a head may have, and give the rest; the head has to have ended by then."""
+        room = MAX_HEAD - self._head_bytes
+        self._parser.feed_data(chunk[:room])
+        if self._head_bytes >= 0:
+            raise ProtocolFault("a head that is too long")
+        return chunk[room:]
 
     # The callbacks of httptools, in the order in which they come.
 

@@ -82,7 +82,7 @@ async def test_a_refused_body_is_skipped() -> None:
     """A short body that nobody wants is read and dropped however it comes; then the connection serves on."""
     refused = request(b"POST /v1/x", body=b"GET /v1/messages HTTP/1.1\r\n\r\n" * 20)
     async with Recorder() as upstream, Plane(upstream.url) as plane:
-        for cut in (len(refused) - 600, len(refused) - 300, len(refused) - 1):
+        for cut in (len(refused) - 570, len(refused) - 300, len(refused) - 1):
             async with RawConnection(plane.port) as connection:
                 await connection.send(refused[:cut])
                 assert [item.status for item in await connection.read_responses()] == [404]
@@ -161,7 +161,7 @@ async def test_drips_of_empty_lines_buy_no_time() -> None:
             await connection.read_end()
             dripping.cancel()
             await asyncio.gather(dripping, return_exceptions=True)
-        assert plane.outcomes == []
+        assert {item.code for item in plane.outcomes} <= {"request_timeout"}  # half a line may be told so
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "end"])
@@ -255,7 +255,9 @@ async def test_a_client_that_pipelines_gets_everything_when_it_reads() -> None:
             connection._writer.transport.resume_reading()
             content = bytearray()
             while content.count(b"HTTP/1.1 ") < 120 or not content.endswith(b"}}"):
-                content += await connection.read_some()
+                piece = await connection.read_some()
+                assert piece, "the connection ended early"
+                content += piece
                 connection.received.clear()
             await sending
         found = parse_responses(bytes(content))
@@ -360,7 +362,8 @@ async def test_body_bytes_capacity() -> None:
     """More bytes of bodies at once than the gateway holds: 503; what was reserved is given back."""
     go = asyncio.Event()
     capacity = Capacity(body_bytes=SMALL + 10)
-    async with Recorder([[go, *ok()]]) as upstream, Plane(upstream.url, capacity=capacity) as plane:
+    scripts = [ok(), ok(), ok(), [go, *ok()]]
+    async with Recorder(scripts) as upstream, Plane(upstream.url, capacity=capacity) as plane:
         async with RawConnection(plane.port) as first:
             await first.send(CHUNKED_HEAD)
             await plane.until(lambda: plane.server.load.body_bytes == SMALL)
@@ -374,6 +377,7 @@ async def test_body_bytes_capacity() -> None:
             answer = await plane.ask(POST)
             assert answer.status == 200
             go.set()
+            assert [item.status for item in await first.read_responses()] == [200]
 
 
 async def test_draining() -> None:
@@ -401,7 +405,7 @@ async def test_draining() -> None:
             go.set()
             (found,) = parse_responses(await busy.read_end())
             assert found.status == 200
-            await draining
+        await draining
         with contextlib.suppress(ConnectionRefusedError):
             async with RawConnection(plane.port):
                 pytest.fail("it still listens")

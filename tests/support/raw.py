@@ -86,6 +86,8 @@ class RawConnection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._writer.transport.abort()  # what could not be sent must not hold the failing test up
         await self.close()
 
     async def send(self, *pieces: Piece, eof: bool = False) -> None:
@@ -95,6 +97,8 @@ class RawConnection:
                 if isinstance(piece, asyncio.Event):
                     await piece.wait()
                     continue
+                if self._writer.is_closing():
+                    return
                 self._writer.write(piece)
                 await self._writer.drain()
             if eof:
