@@ -46,7 +46,10 @@ def judge_parameters(
     """
     if not operation.query_parameters and not query:
         if len(path_values) == 1:  # nearly every request: one identifier, and no query
-            return _judge(operation.path_parameters[0], path_values[0])
+            parameter = operation.path_parameters[0]
+            if parameter.kind == "string" and parameter.validator.fast(path_values[0]):
+                return []
+            return _judge(parameter, path_values[0])
         return _judge_path(operation, path_values)
     violations = _judge_path(operation, path_values)
     seen: set[str] = set()

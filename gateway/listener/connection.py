@@ -8,6 +8,7 @@ connection is ending), CLOSED. Requests of one connection are answered one after
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -49,6 +50,8 @@ class State(Enum):
     LINGER = auto()
     CLOSED = auto()
 
+
+_EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 
 # By these names, since looking a member up on its class costs more than the comparison.
 _HEAD: Final = State.HEAD
@@ -248,9 +251,7 @@ class Connection(asyncio.Protocol):
         buffer = self._buffer
         if buffer.startswith(b"\r\n"):
             # Empty lines before a request are forgiven (RFC 9112 section 2.2), but buy no time.
-            while buffer.startswith(b"\r\n"):
-                buffer = buffer[2:]
-            self._buffer = buffer
+            buffer = self._buffer = _EMPTY_LINES.sub(b"", buffer, 1)
             self._scanned = 0
             if not buffer:
                 return False

@@ -25,7 +25,13 @@ IDLE_PROBE_AFTER = 1.0
 
 
 class Connection(asyncio.Protocol):
-    """A connection; made by :class:`upstream.pool.Pool` alone."""
+    """A connection; made by :class:`upstream.pool.Pool` alone.
+
+    While busy it is also the :class:`ports.Flight` of the request that it carries.
+    """
+
+    attempts = 1
+    """A request that found a connection needed no other."""
 
     __slots__ = (
         "_closed", "_deadline", "_done", "_first_byte", "_framed", "_freed", "_head_seen", "_idle", "_loop",
@@ -109,6 +115,8 @@ class Connection(asyncio.Protocol):
         """End the connection at once; a flight's sink hears nothing more."""
         self._sink = None
         self._end()
+
+    cancel = close
 
     # asyncio.Protocol
 

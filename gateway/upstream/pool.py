@@ -19,6 +19,7 @@ from gateway.upstream.headers import RequestHeaders, ResponseHeaders
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
 
     from gateway.core.types import Permit
     from gateway.ports import Client, ResponseSink
@@ -62,7 +63,7 @@ class _Endpoint:
 
 
 class Flight:
-    """A request on its way: what :class:`ports.Flight` promises, and what the pool keeps of it."""
+    """A request that waits for a connection, and then is on it: a :class:`ports.Flight`."""
 
     __slots__ = ("_pool", "attempts", "client", "connection", "expiry", "permit", "sink", "tried")
 
@@ -116,20 +117,22 @@ class Pool:
         self._opening: set[asyncio.Task[None]] = set()
         self._retired = False
 
-    def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight:
+    def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight | Connection:
         """Send the permit's request; the answer comes to ``sink``."""
-        flight = Flight(self, permit, client, sink)
-        endpoint = self._choose(flight)
+        endpoint = self._choose(())
         assert endpoint is not None, "a pool has at least one address"
         connection = self._idle_connection(endpoint)
         if connection is None and self._open >= self._settings.size:
             # The others' idle connections hold places that nobody would ever give back.
             endpoint, connection = self._idle_elsewhere(endpoint)
         if connection is not None:
-            flight.attempts = 1
+            # Nothing is left to decide: the connection itself is the flight.
             endpoint.in_flight += 1
-            self._depart(flight, endpoint, connection)
-        elif self._open < self._settings.size:
+            request = endpoint.headers.build(permit, client)
+            connection.send(request, sink, bodiless=permit.head.method == "HEAD")
+            return connection
+        flight = Flight(self, permit, client, sink)
+        if self._open < self._settings.size:
             self._begin_opening(flight, endpoint)
         else:
             self._waiting.append(flight)
@@ -149,11 +152,11 @@ class Pool:
             for connection in list(endpoint.idle):
                 connection.close()
 
-    def _choose(self, flight: Flight) -> _Endpoint | None:
+    def _choose(self, tried: Sequence[_Endpoint]) -> _Endpoint | None:
         """Give the address to try next: not tried yet, not failing if possible, least in flight."""
         if len(self._endpoints) == 1:
-            return None if flight.tried else self._endpoints[0]
-        left = [endpoint for endpoint in self._endpoints if endpoint not in flight.tried]
+            return None if tried else self._endpoints[0]
+        left = [endpoint for endpoint in self._endpoints if endpoint not in tried]
         now = self._loop.time()
         well = [endpoint for endpoint in left if endpoint.retry_at <= now] or left
         if not well:
@@ -217,7 +220,7 @@ class Pool:
                 self._open += 1  # it has ended already and given its place back
             endpoint.in_flight -= 1
             self._eject(endpoint)
-            endpoint = self._choose(flight)
+            endpoint = self._choose(flight.tried)
         self._open -= 1
         self._serve_waiting()
         if flight.sink is not None:
@@ -271,7 +274,7 @@ class Pool:
         """Let a waiting request have the place that has become free."""
         if self._waiting and self._open < self._settings.size:
             flight = self._next_waiting()
-            self._begin_opening(flight, self._choose(flight))
+            self._begin_opening(flight, self._choose(flight.tried))
 
     def _next_waiting(self) -> Flight:
         flight = self._waiting.popleft()

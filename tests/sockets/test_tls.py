@@ -1,0 +1,138 @@
+"""TLS on both sides, with certificates made on the spot by the machine's openssl."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import ssl
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.plane import BODY, POST, Plane, code_of, request
+from tests.support.raw import RawConnection, parse_responses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Certificate = tuple["Path", "Path"]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def make_certificate(folder: Path, name: str) -> Certificate:
+    """Make a certificate for 127.0.0.1 that vouches for itself, and its key."""
+    openssl = shutil.which("openssl")
+    assert openssl is not None, "these tests need the openssl command"
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subprocess.run(
+        [
+            openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", str(key), "-out", str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("tls"), "right")
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("tls"), "wrong")
+
+
+def serving(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def trusting(certificate: Certificate) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(certificate[0]))
+
+
+async def ask(port: int, context: ssl.SSLContext, *pieces: bytes) -> bytes:
+    """Send pieces over TLS; give everything up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+    content = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return content
+
+
+async def test_downstream(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
+    """Requests over TLS are served and refused as others; the upstream learns of https; nothing is logged."""
+    from tests.support.recorder import Recorder
+
+    closing = request(b"POST /v1/messages", b"Connection: close")
+    with caplog.at_level(logging.WARNING):
+        async with Recorder() as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
+            content = await ask(plane.port, trusting(certificate), POST[:10], POST[10:], closing)
+            assert [item.status for item in parse_responses(content)] == [200, 200]
+            assert [item.header("x-forwarded-proto") for item in upstream.requests] == ["https", "https"]
+            assert (upstream.requests[0].header("forwarded") or "").endswith("proto=https")
+            content = await ask(plane.port, trusting(certificate), b"BAD\r\n\r\n")
+            assert [item.status for item in parse_responses(content)] == [400]
+            reader, writer = await asyncio.open_connection("127.0.0.1", plane.port, ssl=trusting(certificate))
+            writer.write(POST)
+            await reader.readuntil(b"}")
+            writer.close()
+            await writer.wait_closed()
+            assert [item.status for item in plane.outcomes] == [200, 200, 400, 200]
+    assert caplog.records == []
+
+
+async def test_a_plain_request_to_a_tls_port(certificate: Certificate) -> None:
+    """Plain HTTP on a TLS port gets nothing, and harms nobody."""
+    async with Plane("http://127.0.0.1:9", tls=serving(certificate)) as plane:
+        async with RawConnection(plane.port) as connection:
+            await connection.send(POST)
+            assert b"HTTP" not in await connection.read_end()
+        assert plane.outcomes == []
+
+
+async def test_a_slow_reader_over_tls_gets_all(certificate: Certificate) -> None:
+    """A last response over TLS leaves whole before the connection ends."""
+    from tests.support.recorder import Recorder, ok
+
+    closing = request(b"POST /v1/messages", b"Connection: close")
+    async with Recorder([ok(b"x" * (4 << 20))]) as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
+        (found,) = parse_responses(await ask(plane.port, trusting(certificate), closing))
+        assert len(found.body) == 4 << 20
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_upstream(certificate: Certificate, another: Certificate, *, trusted: bool) -> None:
+    """An https upstream is spoken to over TLS if its certificate is vouched for; else 502, and no byte is sent."""
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(BODY))
+        writer.write(OK)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=serving(certificate))
+    port = server.sockets[0].getsockname()[1]
+    context = trusting(certificate if trusted else another)
+    async with server, Plane(f"https://127.0.0.1:{port}", upstream_tls=context) as plane:
+        async with RawConnection(plane.port) as connection:
+            await connection.send(POST)
+            (found,) = await connection.read_responses()
+        if trusted:
+            assert (found.status, found.body) == (200, b"ok")
+            assert received[0].startswith(b"POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1:%d\r\n" % port)
+        else:
+            assert (found.status, code_of(found)) == (502, "upstream_unreachable")
+            assert found.header("x-should-retry") is None
+            assert received == []
