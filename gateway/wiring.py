@@ -192,6 +192,11 @@ class Pools:
                 pool.retire()
         return {name: pool for name, (_, pool) in self._pools.items()}
 
+    def retire(self) -> None:
+        """Close all pools: the gateway ends."""
+        for _, pool in self._pools.values():
+            pool.retire()
+
 
 def _settings(upstream: Upstream) -> UpstreamSettings:
     secret = upstream.authorization

@@ -13,12 +13,14 @@ import socket
 import struct
 from contextlib import suppress
 from enum import Enum, auto
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.core.chunked import BodyTooLarge, ChunkedBody, ChunkedFault
 from gateway.core.decide import too_large
 from gateway.core.fields import HeadMemo, refuse
 from gateway.core.head import check_partial
+from gateway.core.sized import SizedBody
 from gateway.core.types import Phase, Rejection
 from gateway.deadline import Deadline
 from gateway.listener.response import CONTINUE
@@ -38,6 +40,8 @@ MAX_BUFFERED: Final = 64 * 1024
 """How many bytes of pipelined requests are kept before reading stops."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """The value of SO_LINGER with which close() sends a TCP RST."""
+MAX_AT_ONCE: Final = 32
+"""How many steps a connection takes before it lets others have their turn."""
 
 
 class State(Enum):
@@ -66,7 +70,7 @@ class Connection(asyncio.Protocol):
     """A connection; made by :class:`listener.server.GatewayServer` for each client."""
 
     __slots__ = (
-        "_advancing", "_body", "_buffer", "_chunked", "_client", "_deadline", "_exchange", "_missing",
+        "_advancing", "_began", "_body", "_buffer", "_client", "_deadline", "_exchange", "_missing",
         "_reading_paused", "_scanned", "_server", "_state", "_transport", "_writing_paused", "load", "memo",
         "observers", "peer", "scheme",
     )  # fmt: skip
@@ -82,9 +86,9 @@ class Connection(asyncio.Protocol):
         self._state = _HEAD
         self._buffer = b""
         self._scanned = 0
-        self._body: list[bytes] = []
+        self._began: tuple[float, float] | None = None
+        self._body: SizedBody | ChunkedBody | None = None
         self._missing = 0
-        self._chunked: ChunkedBody | None = None
         self._advancing = False
         self._reading_paused = False
         self._writing_paused = False
@@ -229,22 +233,36 @@ class Connection(asyncio.Protocol):
             self._advance()
 
     def _advance(self) -> None:
-        """Take requests off the buffer for as long as they are whole."""
+        """Take requests off the buffer for as long as they are whole, a few at a time.
+
+        Who pipelines many requests that are answered at once waits for the other connections' turn.
+        """
         self._advancing = True
         try:
-            while self._buffer:
-                if self._state is _HEAD:
-                    if self._writing_paused or not self._take_head():
-                        break
-                elif self._state is _SKIP:
-                    self._skip()
-                elif self._state is _BODY:
-                    data, self._buffer = self._buffer, b""
-                    self._take_body(data)
-                else:
-                    break
+            for _ in range(MAX_AT_ONCE):
+                if not self._buffer or not self._step():
+                    return
         finally:
             self._advancing = False
+        self._server.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._advancing:
+            self._advance()
+
+    def _step(self) -> bool:
+        """Take what the buffer begins with; false where there is nothing to do until something happens."""
+        state = self._state
+        if state is _HEAD:
+            return not self._writing_paused and self._take_head()
+        if state is _SKIP:
+            self._skip()
+            return True
+        if state is _BODY:
+            data, self._buffer = self._buffer, b""
+            self._take_body(data)
+            return True
+        return False
 
     def _take_head(self) -> bool:
         """Take a head off the buffer; false while it is not whole."""
@@ -262,6 +280,7 @@ class Connection(asyncio.Protocol):
                 self._refuse_alone(rejection)
                 return False
             if self._scanned == 0 and buffer != b"\r":
+                self._began = (time(), perf_counter())
                 self._deadline.after(self._server.snapshot.deadlines.header)
             self._scanned = len(buffer)
             return False
@@ -270,10 +289,18 @@ class Connection(asyncio.Protocol):
         self._buffer = buffer[end:]
         self._deadline.clear()
         self._state = _BUSY
-        exchange = self._exchange = self._server.begin(self)
+        exchange = self._exchange = self._begin()
         if exchange.receive_head(buffer[:end]):
             self._begin_body(exchange)
         return True
+
+    def _begin(self) -> Exchange:
+        """Begin an exchange; one whose head came in pieces began with the first of them."""
+        exchange = self._server.begin(self)
+        if self._began is not None:
+            exchange.began(*self._began)
+            self._began = None
+        return exchange
 
     def _begin_body(self, exchange: Exchange) -> None:
         """Begin to read an admitted request's body; one that is here already is judged at once."""
@@ -286,38 +313,19 @@ class Connection(asyncio.Protocol):
             exchange.receive_body(buffer[:length])
             return
         self._state = _BODY
-        if length is None:
-            self._chunked = ChunkedBody(exchange.max_bytes)
-        else:
-            self._missing = length
+        self._body = ChunkedBody(exchange.max_bytes) if length is None else SizedBody(length)
         if head.expect and not buffer:
             self.write(CONTINUE)
         self._deadline.after(self._server.snapshot.deadlines.body)
 
     def _take_body(self, data: bytes) -> None:
         exchange = self._exchange
+        body = self._body
         assert exchange is not None
-        if self._chunked is not None:
-            self._take_chunks(exchange, self._chunked, data)
-            return
-        missing = self._missing
-        if len(data) < missing:
-            self._body.append(data)
-            self._missing = missing - len(data)
-            return
-        if len(data) > missing:
-            self._buffer = data[missing:] + self._buffer
-            data = data[:missing]
-        self._body.append(data)
-        body = b"".join(self._body)
-        self._body = []
-        self._missing = 0
-        self._body_complete(exchange, body)
-
-    def _take_chunks(self, exchange: Exchange, chunked: ChunkedBody, data: bytes) -> None:
+        assert body is not None
         rejection: Rejection | None = None
         try:
-            chunked.feed(data)
+            body.feed(data)
         except ChunkedFault:
             rejection = Rejection(Phase.BODY, "bad_request", "The chunked body is malformed.", close=True)
         except BodyTooLarge:
@@ -326,10 +334,10 @@ class Connection(asyncio.Protocol):
             self._state = _BUSY
             self._note_body_bytes()
             exchange.refuse(rejection)
-        elif chunked.done:
-            self._chunked = None
-            self._buffer = chunked.rest + self._buffer
-            self._body_complete(exchange, chunked.body())
+        elif body.done:
+            self._body = None
+            self._buffer = body.rest + self._buffer
+            self._body_complete(exchange, body.body())
 
     def _body_complete(self, exchange: Exchange, body: bytes) -> None:
         self._state = _BUSY
@@ -341,9 +349,8 @@ class Connection(asyncio.Protocol):
             self._advance()
 
     def _note_body_bytes(self) -> None:
-        if self._exchange is not None:
-            received = sum(map(len, self._body)) if self._chunked is None else self._chunked.received
-            self._exchange.note_body_bytes(received)
+        if self._exchange is not None and self._body is not None:
+            self._exchange.note_body_bytes(self._body.received)
 
     def _skip(self) -> None:
         """Drop what is left of a refused request's body."""
@@ -364,7 +371,7 @@ class Connection(asyncio.Protocol):
         """Refuse what never became a whole head."""
         self._state = _BUSY
         self._buffer = b""
-        self._exchange = self._server.begin(self)
+        self._exchange = self._begin()
         self._exchange.refuse(rejection)
 
     def _expired(self) -> None:
@@ -396,8 +403,7 @@ class Connection(asyncio.Protocol):
         self._state = _LINGER
         self._buffer = b""
         self._missing = 0
-        self._body = []
-        self._chunked = None
+        self._body = None
         transport = self._transport
         if transport is None:
             return

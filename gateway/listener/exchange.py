@@ -11,14 +11,15 @@ response's head is out), settled.
 from __future__ import annotations
 
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.core import decide
 from gateway.core.codes import status_of
-from gateway.core.head import read_head, trace_id
+from gateway.core.head import read_head
 from gateway.core.route import Route
 from gateway.core.types import Decision, Outcome, Phase, Rejection
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
+from gateway.listener.texts import NO_TEXTS, text, texts_of
 
 if TYPE_CHECKING:
     from gateway.core.decide import Admission
@@ -127,19 +128,19 @@ class Exchange:
             return False
         self.head = head
         self._phase = _ROUTE
+        admission = decide.admit(self._snapshot.rules, head)
+        if isinstance(admission, Rejection):
+            self._note_route(head)
+            self.refuse(admission)
+            return False
+        self._admission = admission
         rejection = self._downstream.load.refusal(self._snapshot.capacity)
         if rejection is None:
-            admission = decide.admit(self._snapshot.rules, head)
-            if not isinstance(admission, Rejection):
-                self._admission = admission
-                self._phase = _BODY
-                limit = admission.route.operation.max_bytes
-                rejection = self._reserve(limit if head.length is None else head.length)
-                if rejection is None:
-                    return True
-            else:
-                rejection = admission
-                self._note_route(head)
+            self._phase = _BODY
+            limit = admission.route.operation.max_bytes
+            rejection = self._reserve(limit if head.length is None else head.length)
+            if rejection is None:
+                return True
         self.refuse(rejection)
         return False
 
@@ -184,6 +185,11 @@ class Exchange:
         self.flight = forwarder.forward(verdict, client, self)
         self._sent_at = perf_counter()
         self._overhead = self._sent_at - self._at
+
+    def began(self, when: float, at: float) -> None:
+        """Take note that the head's first byte came earlier: seconds since the epoch, and perf_counter()."""
+        self._time = when
+        self.started = at
 
     def note_body_bytes(self, count: int) -> None:
         """Take note of how much of a body arrived that never became whole."""
@@ -346,7 +352,7 @@ class Exchange:
 
     def _outcome(self) -> Outcome:
         head = self.head
-        texts = _NO_TEXTS if head is None else _texts_of(head)
+        texts = NO_TEXTS if head is None else texts_of(head)
         admission = self._admission
         operation = None if admission is None else admission.route.operation
         flight = self.flight
@@ -368,7 +374,7 @@ class Exchange:
             None if admission is None else admission.route.value_of("thread_id"),
             "-",
             texts.client_request_id,
-            _text(self._upstream_request_id),
+            text(self._upstream_request_id),
             texts.trace_id,
             texts.user_agent,
             texts.sdk_retry,
@@ -382,38 +388,6 @@ class Exchange:
             self._body_bytes,
             self.bytes_out,
         )
-
-
-class _Texts(NamedTuple):
-    """What the record keeps of the header fields."""
-
-    client_request_id: str | None = None
-    trace_id: str | None = None
-    user_agent: str | None = None
-    sdk_retry: str | None = None
-
-
-_NO_TEXTS: Final = _Texts()
-
-
-def _texts_of(head: RequestHead) -> _Texts:
-    block = head.block
-    texts: _Texts | None = block.derived.get(_Texts)
-    if texts is None:
-        first = block.first
-        texts = _Texts(
-            _text(first.get(b"x-request-id")),
-            trace_id(first[b"traceparent"]) if b"traceparent" in first else None,
-            _text(first.get(b"user-agent")),
-            _text(first.get(b"x-stainless-retry-count")),
-        )
-        block.keep(_Texts, texts)
-    return texts
-
-
-def _text(value: bytes | None) -> str | None:
-    """Decode a header field's value; bytes outside ASCII become replacement characters."""
-    return None if value is None else value.decode("ascii", "replace")
 
 
 _FAULTS: Final = {

@@ -111,8 +111,12 @@ class GatewayServer(web.Server):
                 async with asyncio.timeout(timeout):
                     await self._emptied.wait()
             except TimeoutError:
-                for connection in list(self._open):
-                    connection.drop("draining")
+                self.drop_all()
+
+    def drop_all(self) -> None:
+        """End every connection at once; requests under way are abandoned."""
+        for connection in list(self._open):
+            connection.drop("draining")
 
 
 async def _unused(_request: object) -> web.StreamResponse:

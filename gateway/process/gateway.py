@@ -113,6 +113,12 @@ class Gateway:
                 self._metrics.reloaded("refused")
                 _log.error("reload_refused", faults=[str(error)])
                 return False
+            except Exception:  # noqa: BLE001 - a bug in here must not end what is served
+                self._metrics.reloaded("refused")
+                _log.exception(
+                    "reload_refused", faults=["an internal error; the configuration was left as it is"]
+                )
+                return False
             self._plan = plan
             self._server.snapshot = make_snapshot(plan, self._pools)
             self._tell_metrics()
@@ -124,10 +130,15 @@ class Gateway:
         """Stop: no new connection, requests under way may end, then everything is closed."""
         self._reasons = ("draining",)
         _log.info("draining", in_flight=self._server.load.in_flight)
-        await self._listener.drain()
-        if self._admin is not None:
-            await self._admin.cleanup()
-        _log.info("stopped")
+        try:
+            await self._listener.drain()
+            if self._admin is not None:
+                await self._admin.cleanup()
+        finally:
+            # Whoever does not wait for the drain must not be held up by a connection that is left.
+            self._server.drop_all()
+            self._pools.retire()
+            _log.info("stopped")
 
     def _status(self) -> AdminStatus:
         return AdminStatus(self._plan.revision, self._reasons)

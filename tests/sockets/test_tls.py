@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.plane import BODY, POST, Plane, code_of, request
 from tests.support.raw import RawConnection, parse_responses
+from tests.support.recorder import Recorder, ok
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +73,6 @@ async def ask(port: int, context: ssl.SSLContext, *pieces: bytes) -> bytes:
 
 async def test_downstream(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
     """Requests over TLS are served and refused as others; the upstream learns of https; nothing is logged."""
-    from tests.support.recorder import Recorder
-
     closing = request(b"POST /v1/messages", b"Connection: close")
     with caplog.at_level(logging.WARNING):
         async with Recorder() as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
@@ -103,8 +102,6 @@ async def test_a_plain_request_to_a_tls_port(certificate: Certificate) -> None:
 
 async def test_a_slow_reader_over_tls_gets_all(certificate: Certificate) -> None:
     """A last response over TLS leaves whole before the connection ends."""
-    from tests.support.recorder import Recorder, ok
-
     closing = request(b"POST /v1/messages", b"Connection: close")
     async with Recorder([ok(b"x" * (4 << 20))]) as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
         (found,) = parse_responses(await ask(plane.port, trusting(certificate), closing))

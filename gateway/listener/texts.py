@@ -1,0 +1,43 @@
+"""What the record keeps of a request's header fields; worked out once for each field block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gateway.core.head import trace_id
+
+if TYPE_CHECKING:
+    from gateway.core.types import RequestHead
+
+
+class Texts(NamedTuple):
+    """What the record keeps of the header fields."""
+
+    client_request_id: str | None = None
+    trace_id: str | None = None
+    user_agent: str | None = None
+    sdk_retry: str | None = None
+
+
+NO_TEXTS: Final = Texts()
+
+
+def texts_of(head: RequestHead) -> Texts:
+    """Give the texts of a head's field block."""
+    block = head.block
+    texts: Texts | None = block.derived.get(Texts)
+    if texts is None:
+        first = block.first
+        texts = Texts(
+            text(first.get(b"x-request-id")),
+            trace_id(first[b"traceparent"]) if b"traceparent" in first else None,
+            text(first.get(b"user-agent")),
+            text(first.get(b"x-stainless-retry-count")),
+        )
+        block.keep(Texts, texts)
+    return texts
+
+
+def text(value: bytes | None) -> str | None:
+    """Decode a header field's value; bytes outside ASCII become replacement characters."""
+    return None if value is None else value.decode("ascii", "replace")
