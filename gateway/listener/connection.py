@@ -70,9 +70,9 @@ class Connection(asyncio.Protocol):
     """A connection; made by :class:`listener.server.GatewayServer` for each client."""
 
     __slots__ = (
-        "_advancing", "_began", "_body", "_buffer", "_client", "_deadline", "_exchange", "_missing",
-        "_reading_paused", "_scanned", "_server", "_state", "_transport", "_writing_paused", "load", "memo",
-        "observers", "peer", "scheme",
+        "_advancing", "_began", "_body", "_buffer", "_client", "_deadline", "_ended", "_exchange",
+        "_missing", "_outbox", "_reading_paused", "_scanned", "_server", "_state", "_transport",
+        "_turn_due", "_writing_paused", "load", "memo", "observers", "peer", "scheme",
     )  # fmt: skip
 
     def __init__(self, server: GatewayServer) -> None:
@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
         self.load = server.load
         self.observers = server.observers
         self.memo = HeadMemo(server.memo)
+        self._outbox = server.outbox
         self._deadline = Deadline(server.loop, self._expired)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
@@ -90,6 +91,8 @@ class Connection(asyncio.Protocol):
         self._body: SizedBody | ChunkedBody | None = None
         self._missing = 0
         self._advancing = False
+        self._turn_due = False
+        self._ended = False
         self._reading_paused = False
         self._writing_paused = False
         self._client: Client | None = None
@@ -115,8 +118,11 @@ class Connection(asyncio.Protocol):
         return Client(snapshot.client_ip(self.peer, chain), self.peer, self.scheme, trusted=True)
 
     def write(self, chunk: bytes) -> None:
-        """Send bytes downstream."""
-        if self._transport is not None:
+        """Send bytes downstream, together with others at the end of the loop's turn."""
+        self._outbox.put(self._write, chunk)
+
+    def _write(self, chunk: bytes) -> None:
+        if self._transport is not None and self._state is not _CLOSED:
             self._transport.write(chunk)
 
     def finished(self, *, keep_alive: bool, unread: int) -> None:
@@ -165,7 +171,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         state = self._state
-        if state is _BODY:
+        if state is _BODY and not self._buffer:
             self._take_body(data)
             return
         self._buffer = self._buffer + data if self._buffer else data
@@ -174,7 +180,7 @@ class Connection(asyncio.Protocol):
             self._buffer = b""
             if self._missing > LINGER_BYTES:
                 self._close()
-        elif state is _BUSY or self._writing_paused:
+        elif state is _BUSY or (self._writing_paused and state is not _BODY):
             if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
                 self._reading_paused = True
                 self._transport.pause_reading()
@@ -183,7 +189,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Take the client's end of sending: with an answer due, the client has gone."""
-        if self._state is _HEAD and self._buffer:
+        if self._turn_due:
+            self._ended = True  # what came before has its turn first
+        elif self._state is _HEAD and self._buffer:
             self._refuse_alone(refuse("The connection ended within the request head."))
         elif self._state is _BODY and self._exchange is not None:
             self._state = _BUSY
@@ -220,6 +228,7 @@ class Connection(asyncio.Protocol):
             self._deadline.after(LINGER_SECONDS)
         elif state is _HEAD:
             self._await_head()
+        if state in {_HEAD, _SKIP}:
             self._read_on()
 
     # reading
@@ -244,11 +253,15 @@ class Connection(asyncio.Protocol):
                     return
         finally:
             self._advancing = False
-        self._server.loop.call_soon(self._go_on)
+        if not self._turn_due:
+            self._turn_due = True
+            self._server.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if not self._advancing:
-            self._advance()
+        self._turn_due = False
+        self._advance()
+        if self._ended and not self._turn_due:
+            self.eof_received()
 
     def _step(self) -> bool:
         """Take what the buffer begins with; false where there is nothing to do until something happens."""
@@ -407,6 +420,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        self._outbox.flush()
         # An answer that is still leaving gets the time that one under way has.
         self._deadline.after(self._server.snapshot.deadlines.body if self._unsent() else LINGER_SECONDS)
         if transport.can_write_eof():
@@ -424,6 +438,7 @@ class Connection(asyncio.Protocol):
 
     def drop(self, code: str) -> None:
         """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
+        self._outbox.flush()  # what a broken response has so far
         state, self._state = self._state, _CLOSED
         self._deadline.close()
         exchange = self._exchange

@@ -16,6 +16,7 @@ from gateway.core.types import Phase, Rejection
 from gateway.listener.connection import Connection
 from gateway.listener.exchange import Exchange
 from gateway.listener.ids import RequestIds
+from gateway.outbox import Outbox
 
 if TYPE_CHECKING:
     import ssl
@@ -70,6 +71,7 @@ class GatewayServer(web.Server):
         self.observers = observers
         self.load = Load()
         self.memo = FieldMemo()
+        self.outbox = Outbox(loop)
         self._ids = RequestIds()
         self._open: set[Connection] = set()
         self._emptied: asyncio.Event | None = None

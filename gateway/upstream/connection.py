@@ -17,6 +17,7 @@ from gateway.upstream.reading import ProtocolFault, ResponseReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.outbox import Outbox
     from gateway.ports import ResponseHead, ResponseSink
     from gateway.upstream.headers import ResponseHeaders
 
@@ -35,7 +36,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closed", "_deadline", "_done", "_first_byte", "_framed", "_freed", "_head_seen", "_idle", "_loop",
-        "_lost", "_paused", "_reader", "_reusable", "_sink", "_transport", "busy", "idle_since",
+        "_lost", "_outbox", "_paused", "_reader", "_reusable", "_sink", "_transport", "_unsent", "busy",
+        "idle_since",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         freed: Callable[[Connection], None],
         lost: Callable[[Connection], None],
         headers: ResponseHeaders,
+        outbox: Outbox,
         *,
         first_byte: float,
         idle: float,
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._first_byte = first_byte
         self._idle = idle
         self._reader = ResponseReader(self, headers)
+        self._outbox = outbox
         self._deadline = Deadline(loop, self._expired)
         self._transport: asyncio.Transport | None = None
         self._sink: ResponseSink | None = None
@@ -66,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._done = False
         self._paused = False
         self._head_seen = False
+        self._unsent = False
         self._framed = True
         self._reusable = True
         self.busy = False
@@ -94,8 +99,14 @@ class Connection(asyncio.Protocol):
         self._done = False
         self._head_seen = False
         self._reader.expect(bodiless=bodiless)
-        self._transport.write(request)
+        self._unsent = True
+        self._outbox.put(self._write, request)
         self._deadline.after(self._first_byte)
+
+    def _write(self, request: bytes) -> None:
+        self._unsent = False
+        if not self._closed and self._transport is not None:
+            self._transport.write(request)
 
     def pause(self) -> None:
         """Stop reading; the idle timeout does not run meanwhile."""
@@ -128,6 +139,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read a piece of the response."""
         if self._closed:
+            return
+        if self._unsent:  # no answer can be due
+            self._fail(UpstreamFault("upstream_protocol_error", "protocol", sent=False))
             return
         try:
             self._reader.feed(data)

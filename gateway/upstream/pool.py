@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.outbox import Outbox
 from gateway.ports import UpstreamFault
 from gateway.upstream.connection import Connection
 from gateway.upstream.headers import RequestHeaders, ResponseHeaders
@@ -112,6 +113,7 @@ class Pool:
         self._tls = tls
         self._endpoints = [_Endpoint(url, settings) for url in settings.urls]
         self._headers = ResponseHeaders()
+        self._outbox = Outbox(loop)
         self._open = 0
         self._waiting: deque[Flight] = deque()
         self._opening: set[asyncio.Task[None]] = set()
@@ -233,6 +235,7 @@ class Pool:
                 partial(self._freed, endpoint),
                 partial(self._lost, endpoint),
                 self._headers,
+                self._outbox,
                 first_byte=self._settings.first_byte,
                 idle=self._settings.idle,
             )
