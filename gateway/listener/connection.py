@@ -103,19 +103,9 @@ class Connection(asyncio.Protocol):
 
     def client(self, snapshot: Snapshot, head: RequestHead | None) -> Client:
         """Describe the client; behind a trusted proxy it is another one for each request."""
-        if not snapshot.trusted_proxies:
-            if self._client is None:
-                self._client = Client(self.peer, self.peer, self.scheme)
-            return self._client
-        if head is None or not snapshot.trusts(self.peer):
-            return Client(self.peer, self.peer, self.scheme)
-        chain = [
-            entry
-            for _, lower, value in head.fields
-            if lower == b"x-forwarded-for"
-            for entry in value.decode("latin-1").split(",")
-        ]
-        return Client(snapshot.client_ip(self.peer, chain), self.peer, self.scheme, trusted=True)
+        if self._client is None:
+            self._client = Client(self.peer, self.peer, self.scheme)
+        return snapshot.client(self._client, head) if snapshot.trusted_proxies else self._client
 
     def write(self, chunk: bytes) -> None:
         """Send bytes downstream, together with others at the end of the loop's turn."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Literal
 
+from gateway.ports import Client
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.core.decide import Rules
+    from gateway.core.types import RequestHead
     from gateway.ports import Forwarder
 
 Network = IPv4Network | IPv6Network
@@ -51,6 +54,18 @@ class Snapshot:
         """Say whether ``ip`` is a proxy whose X-Forwarded-* is believed."""
         address = parse_ip(ip)
         return address is not None and any(address in network for network in self.trusted_proxies)
+
+    def client(self, peer: Client, head: RequestHead | None) -> Client:
+        """Give who is behind ``peer``: whom X-Forwarded-For names, if the peer is a trusted proxy."""
+        if head is None or not self.trusts(peer.ip):
+            return peer
+        chain = [
+            entry
+            for _, lower, value in head.fields
+            if lower == b"x-forwarded-for"
+            for entry in value.decode("latin-1").split(",")
+        ]
+        return Client(self.client_ip(peer.ip, chain), peer.ip, peer.scheme, trusted=True)
 
     def client_ip(self, peer: str, chain: list[str]) -> str:
         """Give the nearest address of X-Forwarded-For that is no trusted proxy's, from the peer outwards."""
