@@ -74,12 +74,24 @@ def test_every_code_is_used() -> None:
 
 def _given_codes(tree: ast.AST) -> set[str]:
     """Give the literals in the places where refusals take their code."""
-    places = {"Rejection": (1, "code"), "UpstreamFault": (0, "code"), "refuse": (1, "code"), "status_of": (0, "code")}
+    places = {
+        "Rejection": (1, "code"),
+        "UpstreamFault": (0, "code"),
+        "refuse": (1, "code"),
+        "status_of": (0, "code"),
+    }
     found: set[str] = set()
     for name, (index, keyword) in places.items():
         for call in calls(tree, name):
-            values = [*call.args[index : index + 1], *(item.value for item in call.keywords if item.arg == keyword)]
-            found |= {item.value for item in values if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+            values = [
+                *call.args[index : index + 1],
+                *(item.value for item in call.keywords if item.arg == keyword),
+            ]
+            found |= {
+                item.value
+                for item in values
+                if isinstance(item, ast.Constant) and isinstance(item.value, str)
+            }
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,16 +79,21 @@ def test_limits() -> None:
             assert read([raw[:-1], raw[-1:]])[0] == expected
 
 
-_PARTS = st.sampled_from([b"\r\n", b"0\r\n", b"5\r\n", b"hello", b"3;a\r\n", b"\r", b"\n", b"0", b"1", b"X: y\r\n", b";", b"g"])
+_PARTS = st.sampled_from(
+    [b"\r\n", b"0\r\n", b"5\r\n", b"hello", b"3;a\r\n", b"\r", b"\n", b"0", b"1", b"X: y\r\n", b";", b"g"]
+)
 
 
-@given(parts=st.lists(_PARTS | st.sampled_from(list(GOOD)), max_size=8), cuts=st.lists(st.integers(0, 200), max_size=6))
+@given(
+    parts=st.lists(_PARTS | st.sampled_from(list(GOOD)), max_size=8),
+    cuts=st.lists(st.integers(0, 200), max_size=6),
+)
 def test_cuts_make_no_difference(parts: list[bytes], cuts: list[int]) -> None:
     """However a stream is cut, the result is the same."""
     raw = b"".join(parts)
     places = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
     whole = read([raw])
-    pieces = [raw[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [raw[a:b] for a, b in itertools.pairwise(places)]
     assert read(pieces)[0] == whole[0]
     assert read([b"%c" % byte for byte in raw])[0] == whole[0]
     if whole[0] == "done":

@@ -36,13 +36,17 @@ def code(raw: bytes, rules: Rules = RULES) -> str | None:
     return verdict.code if isinstance(verdict, Rejection) else None
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if b"hunked" not in case.raw.lower()], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if b"hunked" not in case.raw.lower()], ids=lambda case: case.name
+)
 def test_as_on_the_socket(case: tuple[str, bytes, int, str | None, bool]) -> None:
     """Without a socket the verdict is the same as with one."""
     _, raw, _, expected, _ = case
     if raw.startswith(b"\r\n") or b"\r\n\r\n" not in raw or "first" in case[0]:
         return  # what comes before or in place of a head is the listener's
-    assert code(raw) in ({expected, "bad_request", "uri_too_long", "headers_too_large"} if expected else {None})
+    assert code(raw) in (
+        {expected, "bad_request", "uri_too_long", "headers_too_large"} if expected else {None}
+    )
 
 
 def test_a_permit_holds_what_was_judged() -> None:
@@ -78,7 +82,9 @@ def test_refusals_say_what_is_accepted() -> None:
     """405 tells the methods, 415 the types and codings."""
     assert _headers(request(b"PATCH /v1/messages")) == (("allow", "GET, HEAD, POST"),)
     assert _headers(request(content_type=b"a/b")) == (("accept", "application/json"),)
-    assert _headers(request(b"POST /v1/messages", b"Content-Encoding: br")) == (("accept-encoding", "identity"),)
+    assert _headers(request(b"POST /v1/messages", b"Content-Encoding: br")) == (
+        ("accept-encoding", "identity"),
+    )
 
 
 def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
@@ -93,7 +99,9 @@ def test_a_longer_body_than_announced() -> None:
     verdict = decide(RULES, head, b'{"text": "%b"}' % (b"x" * SMALL))
     assert isinstance(verdict, Rejection)
     assert verdict.code == "body_too_large"
-    verdict = decide(RULES, split(request(b"GET /v1/messages", framing=b"Transfer-Encoding: chunked"))[0], b"x")
+    verdict = decide(
+        RULES, split(request(b"GET /v1/messages", framing=b"Transfer-Encoding: chunked"))[0], b"x"
+    )
     assert isinstance(verdict, Rejection)
     assert verdict.code == "unexpected_body"
 
@@ -143,13 +151,22 @@ def test_in_doubt_is_refused(validator: Validator) -> None:
 
 _BODIES = st.binary(max_size=20) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "role", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "role", "x"]), inner)
+    ),
     max_leaves=6,
 ).map(lambda value: json.dumps(value).encode())
 _LINES = st.sampled_from(
-    [b"POST /v1/messages", b"PUT /v1/notes", b"GET /v1/messages?x", b"POST /v1/threads/%zz/messages",
-     b"GET /v1/threads/a/messages?limit=1", b"GET /v1/threads/a/messages?limit=%ff&limit", b"POST /v1/threads/%/messages"]
-)  # fmt: skip
+    [
+        b"POST /v1/messages",
+        b"PUT /v1/notes",
+        b"GET /v1/messages?x",
+        b"POST /v1/threads/%zz/messages",
+        b"GET /v1/threads/a/messages?limit=1",
+        b"GET /v1/threads/a/messages?limit=%ff&limit",
+        b"POST /v1/threads/%/messages",
+    ]
+)
 
 
 @given(line=_LINES, body=_BODIES, junk=st.binary(max_size=4))

@@ -1,4 +1,4 @@
-"""The head phase: every doubtful head is refused, every good one read the same way however it is remembered."""
+"""The head phase: every doubtful head is refused, every good one is read one way, remembered or not."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def plain(found: RequestHead | Rejection) -> Any:
     return tuple(parts), block.fields, block.first, block.host, block.options, block.chunked, block.expect
 
 
-HEADS = [case.raw[: case.raw.find(b"\r\n\r\n") + 4] for case in [*REFUSED, *SERVED] if b"\r\n\r\n" in case.raw]
+HEADS = [
+    case.raw[: case.raw.find(b"\r\n\r\n") + 4] for case in [*REFUSED, *SERVED] if b"\r\n\r\n" in case.raw
+]
 
 
 def test_a_plain_head() -> None:
@@ -89,7 +91,9 @@ def test_lengths(raw: bytes, length: int | None, *, declared: bool) -> None:
         (b"PUT / HTTP/1.0", (b"Expect: 100-continue", b"Content-Length: 1"), False, False),
     ],
 )
-def test_connection_and_expect(line: bytes, fields: tuple[bytes, ...], *, keep_alive: bool, expect: bool) -> None:
+def test_connection_and_expect(
+    line: bytes, fields: tuple[bytes, ...], *, keep_alive: bool, expect: bool
+) -> None:
     """Whether the connection goes on, and whether 100 is awaited."""
     found = good(head(line, *fields))
     assert (found.keep_alive, found.expect) == (keep_alive, expect)
@@ -97,9 +101,20 @@ def test_connection_and_expect(line: bytes, fields: tuple[bytes, ...], *, keep_a
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"\r\n", b"\r\n\r\n", b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n\r", head()[:-2],
-     head() + b"x", head()[:-2] + b"\n\n", b"\r\n" + head(), head()[:-4] + b"\r\n\r\n" + HOST + b"\r\n"],
-)  # fmt: skip
+    [
+        b"",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"GET / HTTP/1.1",
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\n\r",
+        head()[:-2],
+        head() + b"x",
+        head()[:-2] + b"\n\n",
+        b"\r\n" + head(),
+        head()[:-4] + b"\r\n\r\n" + HOST + b"\r\n",
+    ],
+)
 def test_what_is_no_head(raw: bytes) -> None:
     """Only a whole head, from its first byte to the empty line, is one."""
     found = read_head(raw)
@@ -121,7 +136,10 @@ def test_limits() -> None:
     _refused(head(b"GET / HTTP/1.1", *many, b"X: a"), "headers_too_large")
     raw = head(b"GET / HTTP/1.1", *[b"X: " + b"a" * 16_000] * 4)
     good(head(b"GET / HTTP/1.1", b"X: " + b"a" * (MAX_HEAD - len(raw) - 5), *[b"X: " + b"a" * 16_000] * 4))
-    _refused(head(b"GET / HTTP/1.1", b"X: " + b"a" * (MAX_HEAD - len(raw) - 4), *[b"X: " + b"a" * 16_000] * 4), "headers_too_large")  # fmt: skip
+    _refused(
+        head(b"GET / HTTP/1.1", b"X: " + b"a" * (MAX_HEAD - len(raw) - 4), *[b"X: " + b"a" * 16_000] * 4),
+        "headers_too_large",
+    )
 
 
 def _refused(raw: bytes, code: str) -> None:
@@ -143,7 +161,9 @@ def test_a_memo_changes_nothing(raw: bytes) -> None:
 def test_a_memo_forgets_secrets_and_is_bounded() -> None:
     """Secrets are never shared between connections, and what is shared has a bound."""
     lines = FieldMemo()
-    read_head(head(b"GET / HTTP/1.1", b"Authorization: Bearer x", b"Cookie: y", b"X-Plain: z"), HeadMemo(lines))
+    read_head(
+        head(b"GET / HTTP/1.1", b"Authorization: Bearer x", b"Cookie: y", b"X-Plain: z"), HeadMemo(lines)
+    )
     assert set(lines.known) == {b"Host: a.test", b"X-Plain: z"}
     for number in range(3 * lines.MOST):
         read_head(head(b"GET / HTTP/1.1", b"X: %d" % number), HeadMemo(lines))
@@ -183,15 +203,40 @@ def test_beginnings_that_are_refused_at_once(raw: bytes, code: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    [b"\r", b"\n", b"\r\n", b" ", b"\t", b"\x00", b"\x7f", b"\x80", b":", b";", b",", b"Host: b\r\n", b"%2e", b"/",
-     b"HTTP/1.0", b"Content-Length: 3\r\n", b"content-length:4\r\n", b"Transfer-Encoding: chunked\r\n", b"_", b"\\",
-     b"Connection: close\r\n", b"Expect: 100-continue\r\n", b"0", b"?", b"#", b"http://a.test"]
-) | st.binary(min_size=1, max_size=3)  # fmt: skip
+    [
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b" ",
+        b"\t",
+        b"\x00",
+        b"\x7f",
+        b"\x80",
+        b":",
+        b";",
+        b",",
+        b"Host: b\r\n",
+        b"%2e",
+        b"/",
+        b"HTTP/1.0",
+        b"Content-Length: 3\r\n",
+        b"content-length:4\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"_",
+        b"\\",
+        b"Connection: close\r\n",
+        b"Expect: 100-continue\r\n",
+        b"0",
+        b"?",
+        b"#",
+        b"http://a.test",
+    ]
+) | st.binary(min_size=1, max_size=3)
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A head from the tables with a few pieces put in, taken out or written over."""
+    """Draw a head from the tables with a few pieces put in, taken out or written over."""
     raw = draw(st.sampled_from([item for item in HEADS if len(item) < 2000]))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(raw)))
@@ -243,9 +288,24 @@ def test_media_types(value: bytes, expected: tuple[str, str | None]) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"a", b"a/", b"/b", b"a/b/c", b"a b/c", b"a/b c", b"a/b; charset", b"a/b; =c", b'a/b; c="d', b"a/b, c/d",
-     b"a/b; charset=c; charset=c", b'a/b; c="\x00"', b"a/b; c=d e", b"a/b;;c=d\xff"],
-)  # fmt: skip
+    [
+        b"",
+        b"a",
+        b"a/",
+        b"/b",
+        b"a/b/c",
+        b"a b/c",
+        b"a/b c",
+        b"a/b; charset",
+        b"a/b; =c",
+        b'a/b; c="d',
+        b"a/b, c/d",
+        b"a/b; charset=c; charset=c",
+        b'a/b; c="\x00"',
+        b"a/b; c=d e",
+        b"a/b;;c=d\xff",
+    ],
+)
 def test_malformed_media_types(value: bytes) -> None:
     """What is no Content-Type is none."""
     assert parse_media_type(value) is None

@@ -40,9 +40,7 @@ def naive(operations: list[Operation], method: str, path: str) -> tuple[str, tup
     if not fitting:
         return set()
     rank = min([segment.startswith("{") for segment in item.template.split("/")] for item in fitting)
-    best = [
-        item for item in fitting if [part.startswith("{") for part in item.template.split("/")] == rank
-    ]
+    best = [item for item in fitting if [part.startswith("{") for part in item.template.split("/")] == rank]
     for item in best:
         if item.method == method:
             values = matches(item.template, path)
@@ -53,7 +51,9 @@ def naive(operations: list[Operation], method: str, path: str) -> tuple[str, tup
 
 _SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y}", "c"])
 _TEMPLATES = st.lists(_SEGMENTS, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
-_PATHS = st.lists(st.sampled_from(["a", "b", "c", "d", ""]), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
+_PATHS = st.lists(st.sampled_from(["a", "b", "c", "d", ""]), min_size=1, max_size=4).map(
+    lambda parts: "/" + "/".join(parts)
+)
 _METHODS = st.sampled_from(["GET", "POST"])
 
 
@@ -67,7 +67,9 @@ def test_against_the_reference(routes: list[tuple[str, str]], requests: list[tup
     operations = []
     for method, template in routes:
         names = iter(range(9))
-        named = "/".join(f"{{n{next(names)}}}" if part.startswith("{") else part for part in template.split("/"))
+        named = "/".join(
+            f"{{n{next(names)}}}" if part.startswith("{") else part for part in template.split("/")
+        )
         if (method, named) not in seen:
             seen.add((method, named))
             operations.append(operation(method, named))

@@ -153,8 +153,10 @@ _LINES = {
     "two TEs": request(b"POST /v1/messages", CHUNKED, framing=CHUNKED, body=CHUNKS),
     "two Expects": request(b"POST /v1/messages", b"Expect: 100-continue", b"Expect: 100-continue"),
     "two Authorizations": request(b"POST /v1/messages", b"Authorization: a", b"Authorization: b"),
-    "two Content-Encodings": request(b"POST /v1/messages", b"Content-Encoding: identity", b"content-encoding: gzip"),
-}  # fmt: skip
+    "two Content-Encodings": request(
+        b"POST /v1/messages", b"Content-Encoding: identity", b"content-encoding: gzip"
+    ),
+}
 _CHUNK_BODIES = {
     "size 0x5": b"0x5\r\nhello\r\n0\r\n\r\n",
     "size 5_0": b"5_0\r\nhello\r\n0\r\n\r\n",
@@ -192,10 +194,15 @@ _MEDIA_TYPES = (
     b'application/json; charset="utf-8', b"application/json charset=utf-8", b";charset=utf-8", b"",
 )  # fmt: skip
 _GOOD_MEDIA_TYPES = (
-    b"application/json", b"APPLICATION/JSON", b"application/json; charset=utf-8", b"application/json;charset=UTF-8",
-    b'application/json; charset="utf-8"', b"Application/Json ; CharSet=Utf-8", b"application/json; x=y",
+    b"application/json",
+    b"APPLICATION/JSON",
+    b"application/json; charset=utf-8",
+    b"application/json;charset=UTF-8",
+    b'application/json; charset="utf-8"',
+    b"Application/Json ; CharSet=Utf-8",
+    b"application/json; x=y",
     b"application/json;",
-)  # fmt: skip
+)
 
 
 def _bodies() -> list[Case]:
@@ -212,7 +219,9 @@ def _bodies() -> list[Case]:
         kept("unexpected", request(b"GET /v1/messages"), 400, "unexpected_body"),
         kept("query parameter", get(b"/v1/messages?x=1"), 400, "unknown_parameter"),
         kept("query out of range", get(b"/v1/threads/a/messages?limit=101"), 400, "integer_above_max_value"),
-        kept("path too long", get(b"/v1/threads/" + b"a" * 21 + b"/messages"), 400, "string_above_max_length"),
+        kept(
+            "path too long", get(b"/v1/threads/" + b"a" * 21 + b"/messages"), 400, "string_above_max_length"
+        ),
         kept("chunked not JSON", chunks(b"1\r\n{\r\n0\r\n\r\n"), 400, "invalid_json"),
         kept("chunked empty", chunks(b"0\r\n\r\n"), 400, "invalid_json"),
         kept("405", request(b"PUT /v1/messages"), 405, "method_not_allowed"),
@@ -220,26 +229,63 @@ def _bodies() -> list[Case]:
         kept("405 OPTIONS", get(b"/v1/messages").replace(b"GET", b"OPTIONS"), 405, "method_not_allowed"),
         kept("405 lower case", get(b"/v1/messages").replace(b"GET", b"get"), 405, "method_not_allowed"),
         kept("405 odd token", get(b"/v1/messages").replace(b"GET", b"!X"), 405, "method_not_allowed"),
-        kept("gzip", request(b"POST /v1/messages", b"Content-Encoding: gzip"), 415, "unsupported_content_encoding"),
-        kept("no encoding", request(b"POST /v1/messages", b"Content-Encoding:"), 415, "unsupported_content_encoding"),
-        kept("unexpected, chunked", request(b"GET /v1/messages", framing=CHUNKED, body=CHUNKS), 400, "unexpected_body"),
+        kept(
+            "gzip",
+            request(b"POST /v1/messages", b"Content-Encoding: gzip"),
+            415,
+            "unsupported_content_encoding",
+        ),
+        kept(
+            "no encoding",
+            request(b"POST /v1/messages", b"Content-Encoding:"),
+            415,
+            "unsupported_content_encoding",
+        ),
+        kept(
+            "unexpected, chunked",
+            request(b"GET /v1/messages", framing=CHUNKED, body=CHUNKS),
+            400,
+            "unexpected_body",
+        ),
         bad("404, chunked", request(b"POST /v1/x", framing=CHUNKED, body=CHUNKS), 404, "unknown_route"),
         bad("404, long body", request(b"POST /v1/x", body=b"x" * 300_000), 404, "unknown_route"),
         bad("413 by length", request(body=b"x" * (SMALL + 1)), 413, "body_too_large"),
-        bad("413 by announcement", request(framing=b"Content-Length: 9999999999999999"), 413, "body_too_large"),
+        bad(
+            "413 by announcement", request(framing=b"Content-Length: 9999999999999999"), 413, "body_too_large"
+        ),
         bad("413 by one chunk", chunks(b"1001\r\n"), 413, "body_too_large"),
         bad("413 by many chunks", chunks((b"400\r\n" + b"x" * 1024 + b"\r\n") * 5), 413, "body_too_large"),
         bad("413 by a huge chunk", chunks(b"ffffffff\r\n"), 413, "body_too_large"),
         bad("417", request(b"POST /v1/messages", b"Expect: 200-ok"), 417, "expectation_failed"),
         bad("417 empty", request(b"POST /v1/messages", b"Expect:"), 417, "expectation_failed"),
-        bad("two Content-Types", request(b"POST /v1/messages", b"Content-Type: text/plain"), 415, "unsupported_media_type"),
+        bad(
+            "two Content-Types",
+            request(b"POST /v1/messages", b"Content-Type: text/plain"),
+            415,
+            "unsupported_media_type",
+        ),
         bad("414", get(b"/" + b"a" * 9000), 414, "uri_too_long"),
         bad("414 without end", b"GET /" + b"a" * 9000, 414, "uri_too_long"),
         bad("431 one field", get(b"/v1/messages", b"X-A: " + b"a" * 17_000), 431, "headers_too_large"),
-        bad("431 many fields", get(b"/v1/messages", *[b"X-%d: a" % n for n in range(128)]), 431, "headers_too_large"),
-        bad("431 all", get(b"/v1/messages", *[b"X-%d: " % n + b"a" * 8000 for n in range(9)]), 431, "headers_too_large"),
-        bad("431 without end", b"GET / HTTP/1.1\r\n" + b"X-A: %b\r\n" % (b"a" * 60) * 1100, 431, "headers_too_large"),
-    ]  # fmt: skip
+        bad(
+            "431 many fields",
+            get(b"/v1/messages", *[b"X-%d: a" % n for n in range(128)]),
+            431,
+            "headers_too_large",
+        ),
+        bad(
+            "431 all",
+            get(b"/v1/messages", *[b"X-%d: " % n + b"a" * 8000 for n in range(9)]),
+            431,
+            "headers_too_large",
+        ),
+        bad(
+            "431 without end",
+            b"GET / HTTP/1.1\r\n" + b"X-A: %b\r\n" % (b"a" * 60) * 1100,
+            431,
+            "headers_too_large",
+        ),
+    ]
 
 
 def _served() -> list[Case]:
@@ -276,28 +322,35 @@ def _served() -> list[Case]:
         good("an empty query", get(b"/v1/messages?")),
         good("an optional body", request(b"PUT /v1/notes")),
         good("an optional body left out", request(b"PUT /v1/notes", body=b"")),
-        good("an optional body of length 0", request(b"PUT /v1/notes", body=b"", framing=b"Content-Length: 0")),
+        good(
+            "an optional body of length 0", request(b"PUT /v1/notes", body=b"", framing=b"Content-Length: 0")
+        ),
         good("127 fields", get(b"/v1/messages", *[b"X-%d: a" % n for n in range(127)])),
         good("a long field", get(b"/v1/messages", b"X-A: " + b"a" * 16_000)),
-    ]  # fmt: skip
+    ]
 
 
 def _cases() -> list[Case]:
     return [
         *(bad(f"CL {value!r}", request(framing=b"Content-Length:" + value)) for value in _LENGTHS),
-        *(bad(f"TE {value!r}", request(framing=b"Transfer-Encoding: " + value, body=CHUNKS)) for value in _CODINGS),
+        *(
+            bad(f"TE {value!r}", request(framing=b"Transfer-Encoding: " + value, body=CHUNKS))
+            for value in _CODINGS
+        ),
         *(bad(f"Host {value!r}", request(host=value)) for value in _HOSTS),
         *(bad(f"target {value!r}", get(value)) for value in _TARGETS),
         *(kept(f"target {value!r}", get(value), 404, "unknown_route") for value in _UNKNOWN),
         *(bad(name, request(b"POST /v1/messages", line)) for name, line in _FIELD_LINES.items()),
         *(bad(name, raw) for name, raw in _LINES.items()),
         *(bad(name, chunks(body)) for name, body in _CHUNK_BODIES.items()),
-        *(kept(f"media type {value!r}", request(content_type=value), 415, "unsupported_media_type")
-          for value in _MEDIA_TYPES),
+        *(
+            kept(f"media type {value!r}", request(content_type=value), 415, "unsupported_media_type")
+            for value in _MEDIA_TYPES
+        ),
         *(good(f"media type {value!r}", request(content_type=value)) for value in _GOOD_MEDIA_TYPES),
         *_bodies(),
         *_served(),
-    ]  # fmt: skip
+    ]
 
 
 CASES = _cases()

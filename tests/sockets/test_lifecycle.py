@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,9 @@ from gateway.listener.snapshot import Capacity, Deadlines
 from tests.support.plane import BODY, GET, POST, SMALL, Plane, code_of, request
 from tests.support.raw import RawConnection, exchange, parse_responses
 from tests.support.recorder import Connection, Recorder, Script, Step, ok
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXPECT = request(b"POST /v1/messages", b"Expect: 100-continue", body=b"", framing=b"Content-Length: 17")
 EXPECT = EXPECT.replace(b"\r\n\r\n", b"\r\nContent-Type: application/json\r\n\r\n")
@@ -32,7 +36,7 @@ async def test_a_request_in_two_pieces(cut: int) -> None:
 
 
 async def test_continue_is_sent_once_the_head_is_accepted() -> None:
-    """100 comes only when the body is wanted, once, and Expect is not forwarded."""
+    """100 comes once and only when the body is wanted, and Expect is not forwarded."""
     async with Recorder() as upstream, Plane(upstream.url) as plane, RawConnection(plane.port) as connection:
         await connection.send(EXPECT)
         await connection.read_until(b"100 Continue\r\n\r\n")
@@ -71,7 +75,7 @@ async def test_continue_for_chunks() -> None:
     ],
 )
 async def test_refusal_instead_of_continue(change: tuple[bytes, bytes], status: int) -> None:
-    """What is refused by its head is refused straight away, and the connection ends: its body may never come."""
+    """What its head refuses is refused straight away; the connection ends, since its body may never come."""
     async with Recorder() as upstream, Plane(upstream.url) as plane:
         answer = await plane.ask(EXPECT.replace(*change))
         assert (answer.status, answer.closed) == (status, True)
@@ -126,7 +130,7 @@ async def test_lingering_ends() -> None:
     ],
 )
 async def test_too_slow(raw: bytes, phase: Phase) -> None:
-    """A head or body that does not arrive in time is answered 408, the connection ends, nothing goes upstream."""
+    """A head or body that does not arrive in time is a 408, the connection ends, nothing goes upstream."""
     async with Recorder() as upstream, Plane(upstream.url, deadlines=TINY) as plane:
         answer = await plane.ask(raw)
         assert (answer.status, answer.code, answer.closed) == (408, "request_timeout", True)
@@ -138,11 +142,14 @@ async def test_too_slow(raw: bytes, phase: Phase) -> None:
 @pytest.mark.parametrize("raw", [b"", b"\r\n", POST, request(b"POST /v1/x", body=b"x" * 100)[:-1]])
 async def test_idle_connections_end(raw: bytes) -> None:
     """An idle connection is closed without a word: a new one, a kept one, one whose body is skipped."""
-    async with Recorder() as upstream, Plane(upstream.url, deadlines=TINY) as plane:
-        async with RawConnection(plane.port) as connection:
-            await connection.send(raw)
-            content = await connection.read_end()
-            assert len(parse_responses(content)) == len(plane.outcomes) == (len(raw) > 2)
+    async with (
+        Recorder() as upstream,
+        Plane(upstream.url, deadlines=TINY) as plane,
+        RawConnection(plane.port) as connection,
+    ):
+        await connection.send(raw)
+        content = await connection.read_end()
+        assert len(parse_responses(content)) == len(plane.outcomes) == (len(raw) > 2)
 
 
 async def test_drips_of_empty_lines_buy_no_time() -> None:
@@ -153,9 +160,9 @@ async def test_drips_of_empty_lines_buy_no_time() -> None:
             async def drip() -> None:
                 while True:
                     await connection.send(b"\r")
-                    await asyncio.sleep(0.01)
+                    await plane.turns(50)
                     await connection.send(b"\n")
-                    await asyncio.sleep(0.01)
+                    await plane.turns(50)
 
             dripping = asyncio.create_task(drip())
             await connection.read_end()
@@ -168,13 +175,15 @@ async def test_drips_of_empty_lines_buy_no_time() -> None:
 async def test_a_slow_reader_slows_the_upstream_down(framing: str) -> None:
     """While the client does not read, the upstream cannot send; when it reads on, everything arrives."""
     count = 64
-    line = {"length": b"Content-Length: %d" % (count << 20), "chunked": b"Transfer-Encoding: chunked"}.get(framing)
+    line = {"length": b"Content-Length: %d" % (count << 20), "chunked": b"Transfer-Encoding: chunked"}.get(
+        framing
+    )
     piece = b"100000\r\n" + LONG + b"\r\n" if framing == "chunked" else LONG
     written = 0
 
     def script(_number: int, _connection: Connection) -> Script:
         class Counting(list[bytes]):
-            def __iter__(self):  # type: ignore[no-untyped-def]
+            def __iter__(self) -> Iterator[Any]:
                 nonlocal written
                 yield b"HTTP/1.1 200 OK\r\n" + (line + b"\r\n" if line else b"") + b"\r\n"
                 for _ in range(count):
@@ -193,8 +202,7 @@ async def test_a_slow_reader_slows_the_upstream_down(framing: str) -> None:
             settled = -1
             while settled != written or written == 0:
                 settled = written
-                for _ in range(200):
-                    await asyncio.sleep(0)
+                await plane.turns(200)
             assert written < count
             total = 0
             while total < count << 20:
@@ -230,9 +238,7 @@ async def test_a_client_that_pipelines_and_does_not_read_is_not_served_on() -> N
             connection._writer.transport.pause_reading()
             sending = asyncio.create_task(connection.send(*[POST] * 1000))
             await plane.until(lambda: plane.server.connection_count == 1)
-            async with asyncio.timeout(4):
-                while plane.server.connection_count:
-                    await asyncio.sleep(0.01)
+            await plane.until(lambda: plane.server.connection_count == 0)
             await sending
             assert len(plane.outcomes) < 500
         await plane.served()
@@ -249,8 +255,7 @@ async def test_a_client_that_pipelines_gets_everything_when_it_reads() -> None:
             settled = -1
             while settled != len(plane.outcomes) or settled == 0:
                 settled = len(plane.outcomes)
-                for _ in range(300):
-                    await asyncio.sleep(0)
+                await plane.turns(300)
             assert settled < 120
             connection._writer.transport.resume_reading()
             content = bytearray()
@@ -267,14 +272,17 @@ async def test_a_client_that_pipelines_gets_everything_when_it_reads() -> None:
 
 async def test_a_slow_reader_gets_all_of_a_last_response() -> None:
     """A response after which the connection closes is not cut while it leaves."""
-    async with Recorder([ok(b"x" * (8 << 20))]) as upstream, Plane(upstream.url) as plane:
-        async with RawConnection(plane.port) as connection:
-            connection._writer.transport.pause_reading()
-            await connection.send(request(b"POST /v1/messages", b"Connection: close"))
-            await upstream.wait_for_requests()
-            connection._writer.transport.resume_reading()
-            (found,) = parse_responses(await connection.read_end())
-            assert len(found.body) == 8 << 20
+    async with (
+        Recorder([ok(b"x" * (8 << 20))]) as upstream,
+        Plane(upstream.url) as plane,
+        RawConnection(plane.port) as connection,
+    ):
+        connection._writer.transport.pause_reading()
+        await connection.send(request(b"POST /v1/messages", b"Connection: close"))
+        await upstream.wait_for_requests()
+        connection._writer.transport.resume_reading()
+        (found,) = parse_responses(await connection.read_end())
+        assert len(found.body) == 8 << 20
 
 
 STAGES = {
@@ -342,20 +350,24 @@ async def test_half_a_request_and_its_end(raw: bytes) -> None:
 async def test_in_flight_capacity() -> None:
     """More requests at once than the gateway takes on: 503 with Retry-After, and the connection lives on."""
     go = asyncio.Event()
-    async with Recorder([[go, *ok()]]) as upstream, Plane(upstream.url, capacity=Capacity(in_flight=1)) as plane:
-        async with RawConnection(plane.port) as first, RawConnection(plane.port) as second:
-            await first.send(POST)
-            await upstream.wait_for_requests()
-            await second.send(POST)
-            (refused,) = await second.read_responses()
-            assert (refused.status, code_of(refused)) == (503, "overloaded")
-            assert (refused.header("retry-after"), refused.header("x-should-retry")) == ("1", "true")
-            assert plane.last.decision is Decision.REJECT
-            go.set()
-            assert [item.status for item in await first.read_responses()] == [200]
-            start = len(second.received)
-            await second.send(POST)
-            assert [item.status for item in await second.read_responses(start=start)] == [200]
+    async with (
+        Recorder([[go, *ok()]]) as upstream,
+        Plane(upstream.url, capacity=Capacity(in_flight=1)) as plane,
+        RawConnection(plane.port) as first,
+        RawConnection(plane.port) as second,
+    ):
+        await first.send(POST)
+        await upstream.wait_for_requests()
+        await second.send(POST)
+        (refused,) = await second.read_responses()
+        assert (refused.status, code_of(refused)) == (503, "overloaded")
+        assert (refused.header("retry-after"), refused.header("x-should-retry")) == ("1", "true")
+        assert plane.last.decision is Decision.REJECT
+        go.set()
+        assert [item.status for item in await first.read_responses()] == [200]
+        start = len(second.received)
+        await second.send(POST)
+        assert [item.status for item in await second.read_responses(start=start)] == [200]
 
 
 async def test_body_bytes_capacity() -> None:
@@ -363,21 +375,24 @@ async def test_body_bytes_capacity() -> None:
     go = asyncio.Event()
     capacity = Capacity(body_bytes=SMALL + 10)
     scripts = [ok(), ok(), ok(), [go, *ok()]]
-    async with Recorder(scripts) as upstream, Plane(upstream.url, capacity=capacity) as plane:
-        async with RawConnection(plane.port) as first:
-            await first.send(CHUNKED_HEAD)
-            await plane.until(lambda: plane.server.load.body_bytes == SMALL)
-            answer = await plane.ask(GET)
-            assert answer.status == 200
-            answer = await plane.ask(POST)
-            assert (answer.status, answer.code, answer.closed) == (503, "overloaded", False)
-            assert answer.response.header("retry-after") == "1"
-            await first.send(b"11\r\n" + BODY + b"\r\n0\r\n\r\n")
-            await plane.until(lambda: plane.server.load.body_bytes == len(BODY))
-            answer = await plane.ask(POST)
-            assert answer.status == 200
-            go.set()
-            assert [item.status for item in await first.read_responses()] == [200]
+    async with (
+        Recorder(scripts) as upstream,
+        Plane(upstream.url, capacity=capacity) as plane,
+        RawConnection(plane.port) as first,
+    ):
+        await first.send(CHUNKED_HEAD)
+        await plane.until(lambda: plane.server.load.body_bytes == SMALL)
+        answer = await plane.ask(GET)
+        assert answer.status == 200
+        answer = await plane.ask(POST)
+        assert (answer.status, answer.code, answer.closed) == (503, "overloaded", False)
+        assert answer.response.header("retry-after") == "1"
+        await first.send(b"11\r\n" + BODY + b"\r\n0\r\n\r\n")
+        await plane.until(lambda: plane.server.load.body_bytes == len(BODY))
+        answer = await plane.ask(POST)
+        assert answer.status == 200
+        go.set()
+        assert [item.status for item in await first.read_responses()] == [200]
 
 
 async def test_draining() -> None:
@@ -394,8 +409,7 @@ async def test_draining() -> None:
             await busy.read_until(b"\r\n\r\n")
             await late.send(POST[:30])
             await plane.until(lambda: plane.server.connection_count == 3)
-            while not any(item._buffer for item in plane.server._open):
-                await asyncio.sleep(0)
+            await plane.until(lambda: any(item._buffer for item in plane.server._open))
             draining = asyncio.create_task(plane.listener.drain())
             assert await idle.read_end() == b""
             await late.send(POST[30:])

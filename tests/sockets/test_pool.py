@@ -71,32 +71,38 @@ async def test_old_idle_connections_are_not_used(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("size", [1, 20])
 async def test_two_addresses_share(size: int) -> None:
     """Requests one after the other use both addresses' kept connections, and never run out of places."""
-    async with Recorder() as first, Recorder() as second:
-        async with Plane(first.url, second.url, size=size, connect=0.2) as plane:
-            for _ in range(15):
-                answer = await plane.ask(POST)
-                assert answer.status == 200
-            used = len(first.connections) + len(second.connections)
-            assert used == (1 if size == 1 else 2)
-            assert all(len(item.requests) > 5 for item in first.connections + second.connections)
+    async with (
+        Recorder() as first,
+        Recorder() as second,
+        Plane(first.url, second.url, size=size, connect=0.2) as plane,
+    ):
+        for _ in range(15):
+            answer = await plane.ask(POST)
+            assert answer.status == 200
+        used = len(first.connections) + len(second.connections)
+        assert used == (1 if size == 1 else 2)
+        assert all(len(item.requests) > 5 for item in first.connections + second.connections)
 
 
 async def test_the_least_busy_address_is_chosen() -> None:
     """Requests at the same time are spread."""
     go = asyncio.Event()
     waiting = [[go, *ok()]] * 4
-    async with Recorder(waiting) as first, Recorder(waiting) as second:
-        async with Plane(first.url, second.url) as plane:
-            clients = [RawConnection(plane.port) for _ in range(4)]
-            for client in clients:
-                await client.__aenter__()
-                await client.send(POST)
-            await first.wait_for_requests(2)
-            await second.wait_for_requests(2)
-            go.set()
-            for client in clients:
-                assert [item.status for item in await client.read_responses()] == [200]
-                await client.close()
+    async with (
+        Recorder(waiting) as first,
+        Recorder(waiting) as second,
+        Plane(first.url, second.url) as plane,
+    ):
+        clients = [RawConnection(plane.port) for _ in range(4)]
+        for client in clients:
+            await client.__aenter__()
+            await client.send(POST)
+        await first.wait_for_requests(2)
+        await second.wait_for_requests(2)
+        go.set()
+        for client in clients:
+            assert [item.status for item in await client.read_responses()] == [200]
+            await client.close()
 
 
 async def test_a_dead_address_is_left_out() -> None:
@@ -171,31 +177,37 @@ async def test_idle_timeout() -> None:
 async def test_a_full_pool_lets_wait() -> None:
     """A request that finds no place waits for one, and gets it in turn."""
     go = asyncio.Event()
-    async with Recorder([[go, *ok(b"first")], ok(b"second")]) as upstream:
-        async with Plane(upstream.url, size=1) as plane:
-            async with RawConnection(plane.port) as first, RawConnection(plane.port) as second:
-                await first.send(POST)
-                await upstream.wait_for_requests()
-                await second.send(GET)
-                await plane.until(lambda: plane.server.load.in_flight == 2)
-                go.set()
-                assert [item.body for item in await first.read_responses()] == [b"first"]
-                assert [item.body for item in await second.read_responses()] == [b"second"]
-            assert len(upstream.connections) == 1
-
-
-async def test_a_place_is_given_on_when_its_connection_ends() -> None:
-    """A request that waits gets the place of a connection that ended."""
-    go = asyncio.Event()
-    async with Recorder([[go, Step.CLOSE]]) as upstream, Plane(upstream.url, size=1) as plane:
+    async with (
+        Recorder([[go, *ok(b"first")], ok(b"second")]) as upstream,
+        Plane(upstream.url, size=1) as plane,
+    ):
         async with RawConnection(plane.port) as first, RawConnection(plane.port) as second:
             await first.send(POST)
             await upstream.wait_for_requests()
             await second.send(GET)
             await plane.until(lambda: plane.server.load.in_flight == 2)
             go.set()
-            assert [item.status for item in await first.read_responses()] == [502]
-            assert [item.status for item in await second.read_responses()] == [200]
+            assert [item.body for item in await first.read_responses()] == [b"first"]
+            assert [item.body for item in await second.read_responses()] == [b"second"]
+        assert len(upstream.connections) == 1
+
+
+async def test_a_place_is_given_on_when_its_connection_ends() -> None:
+    """A request that waits gets the place of a connection that ended."""
+    go = asyncio.Event()
+    async with (
+        Recorder([[go, Step.CLOSE]]) as upstream,
+        Plane(upstream.url, size=1) as plane,
+        RawConnection(plane.port) as first,
+        RawConnection(plane.port) as second,
+    ):
+        await first.send(POST)
+        await upstream.wait_for_requests()
+        await second.send(GET)
+        await plane.until(lambda: plane.server.load.in_flight == 2)
+        go.set()
+        assert [item.status for item in await first.read_responses()] == [502]
+        assert [item.status for item in await second.read_responses()] == [200]
 
 
 async def test_a_full_pool_refuses_in_time() -> None:
@@ -271,19 +283,23 @@ async def test_retirement() -> None:
     def script(number: int, _connection: Connection) -> Script:
         return [go, *ok(b"late")] if number == 1 else ok()
 
-    async with Recorder(script) as upstream, Plane(upstream.url) as plane:
-        async with RawConnection(plane.port) as first, RawConnection(plane.port) as second:
-            await first.send(POST)
-            assert [item.status for item in await first.read_responses()] == [200]
-            await second.send(POST)
-            await upstream.wait_for_requests(2)
-            start = len(first.received)
-            await first.send(POST)
-            await first.read_responses(start=start)
-            assert len(upstream.connections) == 2
-            plane.pool.retire()
-            await upstream.connections[1].gone.wait()
-            assert not upstream.connections[0].gone.is_set()
-            go.set()
-            assert [item.body for item in await second.read_responses()] == [b"late"]
-            await upstream.connections[0].gone.wait()
+    async with (
+        Recorder(script) as upstream,
+        Plane(upstream.url) as plane,
+        RawConnection(plane.port) as first,
+        RawConnection(plane.port) as second,
+    ):
+        await first.send(POST)
+        assert [item.status for item in await first.read_responses()] == [200]
+        await second.send(POST)
+        await upstream.wait_for_requests(2)
+        start = len(first.received)
+        await first.send(POST)
+        await first.read_responses(start=start)
+        assert len(upstream.connections) == 2
+        plane.pool.retire()
+        await upstream.connections[1].gone.wait()
+        assert not upstream.connections[0].gone.is_set()
+        go.set()
+        assert [item.body for item in await second.read_responses()] == [b"late"]
+        await upstream.connections[0].gone.wait()

@@ -126,10 +126,14 @@ async def test_malformed_byte_by_byte() -> None:
             b"abc",
             id="extension and trailer",
         ),
-        pytest.param([head(b"Content-Length: 3", b"Connection: close"), b"abc", Step.CLOSE], b"abc", id="close"),
+        pytest.param(
+            [head(b"Content-Length: 3", b"Connection: close"), b"abc", Step.CLOSE], b"abc", id="close"
+        ),
         pytest.param([head(b"Content-Length: 3", status=b"HTTP/1.0 200 OK") + b"abc"], b"abc", id="1.0"),
         pytest.param([head(status=b"HTTP/1.1 204 No Content")], b"", id="204"),
-        pytest.param([head(b"Content-Length: 0", status=b"HTTP/1.1 204 No Content")], b"", id="204, length 0"),
+        pytest.param(
+            [head(b"Content-Length: 0", status=b"HTTP/1.1 204 No Content")], b"", id="204, length 0"
+        ),
         pytest.param([head(b"Content-Length: 9", status=b"HTTP/1.1 304 Not Modified")], b"", id="304"),
         pytest.param([head(status=b"HTTP/1.1 304 Not Modified")], b"", id="304, no length"),
         pytest.param([head(b"Content-Length: 3", status=b"HTTP/1.1 500 Oops") + b"abc"], b"abc", id="500"),
@@ -142,10 +146,10 @@ async def test_malformed_byte_by_byte() -> None:
             id="103",
         ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("old", [False, True], ids=["HTTP/1.1", "HTTP/1.0"])
 async def test_relayed(script: list[bytes], body: bytes, *, old: bool) -> None:
-    """A well-formed answer is relayed whole in every framing, to both versions of HTTP; interim ones are not."""
+    """A good answer is relayed whole in every framing, to both versions of HTTP; interim ones are not."""
     async with Recorder([script]) as upstream, Plane(upstream.url) as plane:
         content = await exchange(plane.port, OLD if old else POST)
         (found,) = parse_responses(content, closed=True)
@@ -153,7 +157,11 @@ async def test_relayed(script: list[bytes], body: bytes, *, old: bool) -> None:
         assert (found.header("transfer-encoding") is None) or not old
         assert found.header("connection") == ("close" if old else None)
         outcome = plane.last
-        assert (outcome.decision, outcome.status, outcome.phase) == (Decision.ALLOW, found.status, Phase.RELAY)
+        assert (outcome.decision, outcome.status, outcome.phase) == (
+            Decision.ALLOW,
+            found.status,
+            Phase.RELAY,
+        )
         assert (outcome.upstream_status, outcome.upstream_outcome) == (found.status, "complete")
         assert (outcome.bytes_in, outcome.bytes_out) == (len(BODY), len(body))
         await plane.served()
@@ -255,7 +263,9 @@ async def test_truncated(script: list[bytes | Step], *, old: bool) -> None:
     [(Step.CLOSE, "upstream_unreachable"), (Step.RESET, "upstream_unreachable")],
     ids=["closed", "reset"],
 )
-@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nX: y\r\n", head(status=b"HTTP/1.1 100 Continue")])
+@pytest.mark.parametrize(
+    "begun", [b"", b"HTTP/1.1 200 OK\r\nX: y\r\n", head(status=b"HTTP/1.1 100 Continue")]
+)
 async def test_no_answer(step: Step, code: str, begun: bytes) -> None:
     """A connection that ends before the answer's head is a 502; the POST is not sent a second time."""
     async with Recorder([[begun, step]]) as upstream, Plane(upstream.url) as plane:
@@ -275,7 +285,10 @@ async def test_bytes_after_the_end(extra: bytes, *, together: bool) -> None:
     more = asyncio.Event()
     answer = b"".join(item for item in ok(b"good") if isinstance(item, bytes))
     script = [answer + extra] if together else [answer, more, extra]
-    async with Recorder([[*script, Step.SILENCE]], default=ok(b"next")) as upstream, Plane(upstream.url) as plane:
+    async with (
+        Recorder([[*script, Step.SILENCE]], default=ok(b"next")) as upstream,
+        Plane(upstream.url) as plane,
+    ):
         async with RawConnection(plane.port) as connection:
             await connection.send(POST)
             assert [item.body for item in await connection.read_responses()] == [b"good"]
@@ -289,7 +302,7 @@ async def test_bytes_after_the_end(extra: bytes, *, together: bool) -> None:
 
 
 async def test_early_answer_while_the_request_is_being_sent() -> None:
-    """An answer that comes before the upstream took the whole request is relayed; the connection is not reused."""
+    """An answer before the upstream took the whole request is relayed; the connection is not reused."""
     body = b'{"text": "%b"}' % (b"x" * (8 * 1024 * 1024 - 100))
     early = [Step.PAUSE, *ok(b"early", status=b"413 Content Too Large"), Step.SILENCE]
     async with Recorder([early], at="head") as upstream, Plane(upstream.url) as plane:
@@ -302,7 +315,10 @@ async def test_early_answer_while_the_request_is_being_sent() -> None:
 async def test_nothing_is_injected() -> None:
     """Bytes of an answer's head reach the client as they came: no field, line or response is made of them."""
     value = b'a\xc3\xa4"\\r\\n%0d%0a\tb'
-    script = [head(b"X-A: " + value, b"X-Request-Id: u-1", b"Content-Length: 2", status=b"HTTP/1.1 200 \xff") + b"ok"]
+    script = [
+        head(b"X-A: " + value, b"X-Request-Id: u-1", b"Content-Length: 2", status=b"HTTP/1.1 200 \xff")
+        + b"ok"
+    ]
     async with Recorder([script]) as upstream, Plane(upstream.url) as plane:
         found = await plane.ask(POST)
         assert found.response.reason == ""

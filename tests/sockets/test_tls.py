@@ -103,14 +103,17 @@ async def test_a_plain_request_to_a_tls_port(certificate: Certificate) -> None:
 async def test_a_slow_reader_over_tls_gets_all(certificate: Certificate) -> None:
     """A last response over TLS leaves whole before the connection ends."""
     closing = request(b"POST /v1/messages", b"Connection: close")
-    async with Recorder([ok(b"x" * (4 << 20))]) as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
+    async with (
+        Recorder([ok(b"x" * (4 << 20))]) as upstream,
+        Plane(upstream.url, tls=serving(certificate)) as plane,
+    ):
         (found,) = parse_responses(await ask(plane.port, trusting(certificate), closing))
         assert len(found.body) == 4 << 20
 
 
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_upstream(certificate: Certificate, another: Certificate, *, trusted: bool) -> None:
-    """An https upstream is spoken to over TLS if its certificate is vouched for; else 502, and no byte is sent."""
+    """An https upstream is used if its certificate is vouched for; else 502, and no byte is sent."""
     received: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -226,7 +226,12 @@ class Plane:
         """Let the event loop run until ``condition()`` holds."""
         async with asyncio.timeout(TIMEOUT):
             while not condition():
-                await asyncio.sleep(0)
+                await self.turns(1)
+
+    async def turns(self, count: int) -> None:
+        """Let the event loop run ``count`` times."""
+        for _ in range(count):
+            await asyncio.sleep(0)
 
     async def ask(self, *pieces: Piece, head: bool = False, eof: bool = False) -> Answer:
         """Send one request on a new connection, and see whether the connection stays of use after it.
