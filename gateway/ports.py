@@ -83,7 +83,7 @@ class Forwarder(Protocol):
     """Sends judged requests upstream, and nothing else: a :class:`Permit` is all that it takes."""
 
     def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight:
-        """Send the permit's request; the answer comes to ``sink``, possibly before this returns."""
+        """Send the permit's request; the answer comes to ``sink``, never before this returns."""
 
 
 class Client(NamedTuple):
