@@ -40,8 +40,9 @@ class Deadline:
         self._when = None
 
     def close(self) -> None:
-        """Let go of the timer for good."""
+        """Let go of the timer for good, and of whom it called: the two know each other."""
         self._when = None
+        self._expired = _nothing
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -57,3 +58,7 @@ class Deadline:
         else:
             self._when = None
             self._expired()
+
+
+def _nothing() -> None:
+    """Stand in for what a closed deadline called."""

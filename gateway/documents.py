@@ -141,23 +141,26 @@ class Document:
         return Fault(self.file, *self.position(path), message)
 
 
-def read(path: Path, *, name: str | None = None) -> Document:
+def read(path: Path, *, name: str | None = None, faults: list[Fault] | None = None) -> Document:
     """Read the file at ``path``; ``name`` is what faults call it, else the path as given.
 
-    Raises :class:`ConfigError` with every fault when it cannot be read or is not one good document.
+    Raises :class:`ConfigError` with every fault when it cannot be read or is not one good document;
+    ``faults`` as for :func:`parse_document`.
     """
     name = name if name is not None else str(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError([Fault(name, 0, 0, f"cannot be read: {error.strerror or error}")]) from None
-    return parse_document(content, name)
+    return parse_document(content, name, faults=faults)
 
 
-def parse_document(text: bytes | str, name: str) -> Document:
+def parse_document(text: bytes | str, name: str, *, faults: list[Fault] | None = None) -> Document:
     """Parse one document; ``name`` is what faults call it. Bytes must be UTF-8.
 
-    Raises :class:`ConfigError` with a syntax error, or else with every fault there is.
+    Raises :class:`ConfigError` with a syntax error, or else with every fault there is. A caller with more to
+    say of the document hands in ``faults``: what leaves the rest readable (a key twice, a tag) is then added
+    there rather than raised.
     """
     try:
         text = _decode(text) if isinstance(text, bytes) else text
@@ -169,8 +172,11 @@ def parse_document(text: bytes | str, name: str) -> Document:
         value = None if root is None else builder.build(root, 0, counting=False)
     except _SyntaxFault as fault:
         raise ConfigError([Fault(name, fault.line, fault.column, fault.message)]) from None
-    if builder.faults:
-        raise ConfigError(sorted(Fault(name, *place) for place in builder.faults))
+    found = sorted(Fault(name, *place) for place in builder.faults)
+    if faults is not None:
+        faults += found
+    elif found:
+        raise ConfigError(found)
     return Document(name, value, text)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.config.load import Loaded
     from gateway.config.model import Config, Contract, Upstream
     from gateway.core.types import Operation
+    from gateway.documents import Document
 
 _REVISION_ROUNDS = 20_000
 
@@ -64,9 +65,12 @@ def compile_plan(path: Path, environ: Mapping[str, str]) -> Plan:
     for name, contract in loaded.config.contracts.items():
         try:
             file = _contract_file(contract)
-            operations += _read_operations(name, contract, file, loaded.config)
+            content = file.read_bytes()
+            digest.update(content)
+            operations += _read_operations(
+                name, contract, documents.parse_document(content, str(file)), loaded.config
+            )
             files.append(file)
-            digest.update(file.read_bytes())
         except ConfigError as error:
             faults += error.faults
         except (GatewayError, OSError) as error:
@@ -93,11 +97,11 @@ def _contract_file(contract: Contract) -> Path:
     return pack_path(contract.openapi) if contract.file is None else contract.file
 
 
-def _read_operations(name: str, contract: Contract, file: Path, config: Config) -> list[Operation]:
+def _read_operations(name: str, contract: Contract, source: Document, config: Config) -> list[Operation]:
     limit = config.body.max_bytes if contract.max_bytes is None else contract.max_bytes
     return read_contract(
         name,
-        documents.read(file),
+        source,
         prefix=contract.prefix,
         upstream=contract.upstream,
         operations=contract.operations,

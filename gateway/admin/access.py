@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from gateway.config.values import is_loopback
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -98,11 +98,3 @@ class AccessRules:
             if hmac.compare_digest(token.digest, digest):
                 found = token
         return found
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach a listener on ``host``; a name other than localhost may not."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

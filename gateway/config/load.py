@@ -48,10 +48,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     Relative paths in it start from its own folder. Raises :class:`ConfigError` with every fault, sorted by
     place; no fault repeats a value that came from ``environ`` or a secret.
     """
-    document = read(path)
+    faults: list[Fault] = []
+    document = read(path, faults=faults)
     if not isinstance(document.value, dict):
         got = "nothing" if document.value is None else kind(document.value)
-        raise ConfigError([document.fault((), f"expected a mapping of settings, but got {got}")])
+        other = document.fault((), f"expected a mapping of settings, but got {got}")
+        raise ConfigError(faults or [other])
     found: list[tuple[Place, str]] = []
     raw = substitute_all(document.value, environ, lambda *fault: found.append(fault))
     unresolved = [place for place, _ in found]
@@ -65,8 +67,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         found += _model_faults(error.errors(include_url=False), unresolved)
     else:
         found += check_config(config)
-    if found or config is None:
-        raise ConfigError(sorted({document.fault(place, message) for place, message in found}))
+    faults += {document.fault(place, message) for place, message in found}
+    if faults or config is None:
+        raise ConfigError(sorted(faults))
     return Loaded(config, document, path)
 
 

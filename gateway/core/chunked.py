@@ -13,6 +13,12 @@ MAX_SIZE_LINE: Final = 256
 """Longest line with a chunk's size and extensions in bytes, its CRLF counted."""
 MAX_TRAILERS: Final = 8 * 1024
 """Longest trailer section in bytes."""
+MAX_SMALL_CHUNKS: Final = 4096
+"""How many chunks may be small; beyond, they have to be ``MIN_CHUNK`` bytes on average.
+
+A chunk costs the same whatever its size: a body in a million of them would keep everybody waiting.
+"""
+MIN_CHUNK: Final = 32
 
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t -~]*)?\r\n")
 _TRAILERS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n")
@@ -39,15 +45,16 @@ class ChunkedBody:
     ``done`` is true once the last chunk and the trailers were read; ``rest`` then holds the bytes after.
     """
 
-    __slots__ = ("_body", "_buffer", "_limit", "_missing", "_state", "_total", "done", "rest")
+    __slots__ = ("_body", "_buffer", "_chunks", "_limit", "_missing", "_state", "_total", "done", "rest")
 
     def __init__(self, limit: int) -> None:
         """Begin a body of at most ``limit`` bytes."""
         self._limit = limit
         self._buffer = b""
         self._body = bytearray()
-        self._state = self._read_size
+        self._state = ChunkedBody._read_size
         self._total = 0
+        self._chunks = 0
         self._missing = 0
         self.done = False
         self.rest = b""
@@ -66,7 +73,7 @@ class ChunkedBody:
         buffer = self._buffer + data if self._buffer else data
         at = 0
         while not self.done:
-            step = self._state(buffer, at)
+            step = self._state(self, buffer, at)
             if step == 0:
                 break
             at += step
@@ -90,8 +97,11 @@ class ChunkedBody:
         self._total += size
         if self._total > self._limit:
             raise BodyTooLarge
+        self._chunks += 1
+        if self._chunks > MAX_SMALL_CHUNKS + self._total // MIN_CHUNK:
+            raise ChunkedFault
         self._missing = size
-        self._state = self._read_bytes if size else self._read_trailers
+        self._state = ChunkedBody._read_bytes if size else ChunkedBody._read_trailers
         return match.end() - at
 
     def _read_bytes(self, buffer: bytes, at: int) -> int:
@@ -99,7 +109,7 @@ class ChunkedBody:
         self._body += piece
         self._missing -= len(piece)
         if self._missing == 0:
-            self._state = self._read_end_of_chunk
+            self._state = ChunkedBody._read_end_of_chunk
         return len(piece)
 
     def _read_end_of_chunk(self, buffer: bytes, at: int) -> int:
@@ -108,7 +118,7 @@ class ChunkedBody:
             raise ChunkedFault
         if len(end) < 2:
             return 0
-        self._state = self._read_size
+        self._state = ChunkedBody._read_size
         return 2
 
     def _read_trailers(self, buffer: bytes, at: int) -> int:

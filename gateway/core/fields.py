@@ -30,7 +30,11 @@ SINGLE: Final = frozenset(
      b"authorization"}
 )  # fmt: skip
 """Fields that the gateway or its upstream acts on: a second one is refused, not joined."""
-_GUARDED: Final = SINGLE | {b"connection", b"te", b"upgrade", b"trailer", b"x-forwarded-for", b"forwarded"}
+_GUARDED: Final = SINGLE | {
+    b"connection", b"keep-alive", b"te", b"upgrade", b"trailer", b"proxy-authorization", b"proxy-connection",
+    b"via", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port",
+    b"x-real-ip", b"x-http-method-override", b"x-http-method", b"x-method-override", b"cookie",
+}  # fmt: skip
 """Fields that must not be imitated with underscores, which CGI-like upstreams fold into dashes."""
 _END_TO_END: Final = SINGLE - {b"transfer-encoding", b"expect"} | {b"cookie", b"x-request-id"}
 """Fields that Connection may not name: dropping them would change what was judged."""
@@ -75,6 +79,9 @@ class HeadMemo:
     secrets, stays with the connection that sent it.
     """
 
+    LONGEST: Final = 4096
+    """Longest block in bytes that is kept."""
+
     __slots__ = ("block", "lines", "raw")
 
     def __init__(self, lines: FieldMemo) -> None:
@@ -85,7 +92,7 @@ class HeadMemo:
     def read(self, raw: bytes) -> FieldBlock | Rejection:
         """Read the block ``raw``: CRLF and a field line, any number of times."""
         block = read_block(raw, self.lines)
-        if isinstance(block, FieldBlock):
+        if isinstance(block, FieldBlock) and len(raw) <= self.LONGEST:
             self.raw = raw
             self.block = block
         return block

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_VIOLATIONS: Final = 100
 """How many violations a report lists at most."""
+MAX_KEY: Final = 1024
+"""Longest key in characters that a pointer or param repeats whole; a longer one is cut and ends in ``…``."""
 _MAX_CHARACTERS: Final = 64 * 1024
 """How many characters of pointers and params a report may hold, the last one not counted.
 
@@ -94,7 +96,7 @@ class Report:
         if self._silent:
             raise Full
         chain = place.chain()
-        tokens = [step.token if step.token is not None else "" for step in chain]
+        tokens = [_clipped(step.token) if step.token is not None else "" for step in chain]
         safe = [token if step.named else "*" for token, step in zip(tokens, chain, strict=True)]
         end = -1 if place.key else len(chain)
         param = _param(tokens[:end])
@@ -134,6 +136,13 @@ class Report:
         except Full:
             return False
         return not self.violations
+
+
+def _clipped(token: str | int) -> str | int:
+    """Cut a key that nobody can have meant, so that an answer is not many times what was asked."""
+    if isinstance(token, int) or len(token) <= MAX_KEY:
+        return token
+    return token[:MAX_KEY] + "…"
 
 
 class Full(Exception):

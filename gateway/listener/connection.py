@@ -1,8 +1,6 @@
 """One downstream connection: cuts what arrives into heads and bodies and hands them to exchanges.
 
-States: HEAD (a head is awaited), BODY (an admitted request's body is), BUSY (its answer is; what arrives
-meanwhile is kept), SKIP (a refused request's body is dropped), LINGER (the answer is out, the
-connection is ending), CLOSED. Requests of one connection are answered one after the other.
+Its states are in ``listener.state``. Requests of one connection are answered one after the other.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import re
 import socket
 import struct
 from contextlib import suppress
-from enum import Enum, auto
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -24,6 +21,7 @@ from gateway.core.sized import SizedBody
 from gateway.core.types import Phase, Rejection
 from gateway.deadline import Deadline
 from gateway.listener.response import CONTINUE
+from gateway.listener.state import BODY, BUSY, CLOSED, HEAD, LINGER, SKIP
 from gateway.ports import Client
 
 if TYPE_CHECKING:
@@ -44,26 +42,7 @@ MAX_AT_ONCE: Final = 32
 """How many steps a connection takes before it lets others have their turn."""
 
 
-class State(Enum):
-    """Where a connection is; see the module's own words."""
-
-    HEAD = auto()
-    BODY = auto()
-    BUSY = auto()
-    SKIP = auto()
-    LINGER = auto()
-    CLOSED = auto()
-
-
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
-
-# By these names, since looking a member up on its class costs more than the comparison.
-_HEAD: Final = State.HEAD
-_BODY: Final = State.BODY
-_BUSY: Final = State.BUSY
-_SKIP: Final = State.SKIP
-_LINGER: Final = State.LINGER
-_CLOSED: Final = State.CLOSED
 
 
 class Connection(asyncio.Protocol):
@@ -84,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._deadline = Deadline(server.loop, self._expired)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self._state = _HEAD
+        self._state = HEAD
         self._buffer = b""
         self._scanned = 0
         self._began: tuple[float, float] | None = None
@@ -112,20 +91,20 @@ class Connection(asyncio.Protocol):
         self._outbox.put(self._write, chunk)
 
     def _write(self, chunk: bytes) -> None:
-        if self._transport is not None and self._state is not _CLOSED:
+        if self._transport is not None and self._state is not CLOSED:
             self._transport.write(chunk)
 
     def finished(self, *, keep_alive: bool, unread: int) -> None:
         """Go on to the next request, or end the connection once everything is sent."""
         self._exchange = None
-        if self._state is _CLOSED:
+        if self._state is CLOSED:
             return
         if not keep_alive or self.load.draining:
             self._linger()
             return
         if unread:
             self._missing = unread
-            self._state = _SKIP
+            self._state = SKIP
             self._deadline.after(self._server.snapshot.deadlines.body)
         else:
             self._await_head()
@@ -161,16 +140,16 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
         state = self._state
-        if state is _BODY and not self._buffer:
+        if state is BODY and not self._buffer:
             self._take_body(data)
             return
         self._buffer = self._buffer + data if self._buffer else data
-        if state is _LINGER:
+        if state is LINGER:
             self._missing += len(self._buffer)
             self._buffer = b""
             if self._missing > LINGER_BYTES:
                 self._close()
-        elif state is _BUSY or (self._writing_paused and state is not _BODY):
+        elif state is BUSY or (self._writing_paused and state is not BODY):
             if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
                 self._reading_paused = True
                 self._transport.pause_reading()
@@ -181,14 +160,16 @@ class Connection(asyncio.Protocol):
         """Take the client's end of sending: with an answer due, the client has gone."""
         if self._turn_due:
             self._ended = True  # what came before has its turn first
-        elif self._state is _HEAD and self._buffer:
+        elif self._state is HEAD and self._buffer:
             self._refuse_alone(refuse("The connection ended within the request head."))
-        elif self._state is _BODY and self._exchange is not None:
-            self._state = _BUSY
+        elif self._state is BODY and self._exchange is not None:
+            self._state = BUSY
             self._note_body_bytes()
             self._exchange.refuse(
                 Rejection(Phase.BODY, "bad_request", "The connection ended within the body.", close=True)
             )
+        elif self._exchange is None and self._unsent():
+            self._close_when_sent()
         else:
             self._close()
         return self.scheme == "http"  # TLS cannot stay half open
@@ -206,19 +187,24 @@ class Connection(asyncio.Protocol):
             self._exchange.pause()
         self._deadline.after(self._server.snapshot.deadlines.body)
 
+    def _hold_back(self) -> None:
+        """Pause a request that was just forwarded for a client that does not read."""
+        if self._writing_paused and self._exchange is not None:
+            self._exchange.pause()
+
     def resume_writing(self) -> None:
         """Let the upstream go on, or take the next request."""
         self._writing_paused = False
         if self._exchange is not None:
             self._exchange.resume()
         state = self._state
-        if state is _BUSY:
+        if state is BUSY:
             self._deadline.clear()
-        elif state is _LINGER:
+        elif state is LINGER:
             self._deadline.after(LINGER_SECONDS)
-        elif state is _HEAD:
+        elif state is HEAD:
             self._await_head()
-        if state in {_HEAD, _SKIP}:
+        if state in {HEAD, SKIP}:
             self._read_on()
 
     # reading
@@ -256,12 +242,12 @@ class Connection(asyncio.Protocol):
     def _step(self) -> bool:
         """Take what the buffer begins with; false where there is nothing to do until something happens."""
         state = self._state
-        if state is _HEAD:
+        if state is HEAD:
             return not self._writing_paused and self._take_head()
-        if state is _SKIP:
+        if state is SKIP:
             self._skip()
             return True
-        if state is _BODY:
+        if state is BODY:
             data, self._buffer = self._buffer, b""
             self._take_body(data)
             return True
@@ -291,7 +277,7 @@ class Connection(asyncio.Protocol):
         self._scanned = 0
         self._buffer = buffer[end:]
         self._deadline.clear()
-        self._state = _BUSY
+        self._state = BUSY
         exchange = self._exchange = self._begin()
         if exchange.receive_head(buffer[:end]):
             self._begin_body(exchange)
@@ -314,8 +300,9 @@ class Connection(asyncio.Protocol):
         if length is not None and len(buffer) >= length:
             self._buffer = buffer[length:]
             exchange.receive_body(buffer[:length])
+            self._hold_back()
             return
-        self._state = _BODY
+        self._state = BODY
         self._body = ChunkedBody(exchange.max_bytes) if length is None else SizedBody(length)
         if head.expect and not buffer:
             self.write(CONTINUE)
@@ -333,8 +320,10 @@ class Connection(asyncio.Protocol):
             rejection = Rejection(Phase.BODY, "bad_request", "The chunked body is malformed.", close=True)
         except BodyTooLarge:
             rejection = too_large(exchange.max_bytes)
+        else:
+            rejection = exchange.hold(body.received)
         if rejection is not None:
-            self._state = _BUSY
+            self._state = BUSY
             self._note_body_bytes()
             exchange.refuse(rejection)
         elif body.done:
@@ -343,10 +332,11 @@ class Connection(asyncio.Protocol):
             self._body_complete(exchange, body.body())
 
     def _body_complete(self, exchange: Exchange, body: bytes) -> None:
-        self._state = _BUSY
+        self._state = BUSY
         self._deadline.clear()
         advancing, self._advancing = self._advancing, True
         exchange.receive_body(body)
+        self._hold_back()
         self._advancing = advancing
         if not advancing and self._buffer:
             self._advance()
@@ -364,7 +354,7 @@ class Connection(asyncio.Protocol):
             self._await_head()
 
     def _await_head(self) -> None:
-        self._state = _HEAD
+        self._state = HEAD
         deadlines = self._server.snapshot.deadlines
         self._deadline.after(deadlines.body if self._writing_paused else deadlines.keepalive)
 
@@ -372,7 +362,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse_alone(self, rejection: Rejection) -> None:
         """Refuse what never became a whole head."""
-        self._state = _BUSY
+        self._state = BUSY
         self._buffer = b""
         self._exchange = self._begin()
         self._exchange.refuse(rejection)
@@ -382,11 +372,11 @@ class Connection(asyncio.Protocol):
         state = self._state
         if self._writing_paused:
             self._close()
-        elif state is _HEAD and self._buffer:
+        elif state is HEAD and self._buffer:
             message = "The request head did not arrive in time."
             self._refuse_alone(Rejection(Phase.HEAD, "request_timeout", message, close=True))
-        elif state is _BODY and self._exchange is not None:
-            self._state = _BUSY
+        elif state is BODY and self._exchange is not None:
+            self._state = BUSY
             self._note_body_bytes()
             message = "The request body did not arrive in time."
             self._exchange.refuse(Rejection(Phase.BODY, "request_timeout", message, close=True))
@@ -395,15 +385,15 @@ class Connection(asyncio.Protocol):
 
     def retire(self) -> None:
         """End now if no request is under way, else after its answer: the gateway drains."""
-        if self._state in {_HEAD, _SKIP} and not self._buffer:
-            if self._state is _HEAD and self._unsent() == 0:
+        if self._state in {HEAD, SKIP} and not self._buffer:
+            if self._state is HEAD and self._unsent() == 0:
                 self._close()
             else:
                 self._linger()
 
     def _linger(self) -> None:
         """End gently: closing with unread bytes would reset the connection and lose the answer."""
-        self._state = _LINGER
+        self._state = LINGER
         self._buffer = b""
         self._missing = 0
         self._body = None
@@ -420,8 +410,14 @@ class Connection(asyncio.Protocol):
                 self._reading_paused = False
                 transport.resume_reading()
         else:
-            self._state = _CLOSED
-            transport.close()
+            self._close_when_sent()
+
+    def _close_when_sent(self) -> None:
+        """End once the last answer has left."""
+        self._state = CLOSED
+        self._deadline.after(self._server.snapshot.deadlines.body)
+        if self._transport is not None:
+            self._transport.close()
 
     def _unsent(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
@@ -429,11 +425,11 @@ class Connection(asyncio.Protocol):
     def drop(self, code: str) -> None:
         """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
         self._outbox.flush()  # what a broken response has so far
-        state, self._state = self._state, _CLOSED
+        state, self._state = self._state, CLOSED
         self._deadline.close()
         exchange = self._exchange
         if exchange is not None:
-            if state is _BODY:
+            if state is BODY:
                 self._note_body_bytes()
             self._exchange = None
             exchange.abandon(code)

@@ -135,14 +135,11 @@ class Exchange:
             return False
         self._admission = admission
         rejection = self._downstream.load.refusal(self._snapshot.capacity)
-        if rejection is None:
-            self._phase = _BODY
-            limit = admission.route.operation.max_bytes
-            rejection = self._reserve(limit if head.length is None else head.length)
-            if rejection is None:
-                return True
-        self.refuse(rejection)
-        return False
+        if rejection is not None:
+            self.refuse(rejection)
+            return False
+        self._phase = _BODY
+        return True
 
     def _note_route(self, head: RequestHead) -> None:
         """Keep the route of a request that was refused for what its head says of the body, for the record."""
@@ -150,12 +147,15 @@ class Exchange:
         if isinstance(route, Route):
             self._admission = decide.Admission(route, None)
 
-    def _reserve(self, size: int) -> Rejection | None:
+    def hold(self, size: int) -> Rejection | None:
+        """Count ``size`` bytes of the body as held, or say that they are more than the gateway takes on."""
         load = self._downstream.load
-        if size and load.body_bytes + size > self._snapshot.capacity.body_bytes:
-            return load.overloaded(_BODY)
-        load.body_bytes += size
-        self.reserved = size
+        held = load.body_bytes + size - self.reserved
+        if held > self._snapshot.capacity.body_bytes:
+            self._body_bytes = size
+            return load.overloaded(_BODY, close=not self._whole)
+        load.body_bytes = held
+        self.reserved = self._body_bytes = size
         return None
 
     @property
@@ -172,9 +172,10 @@ class Exchange:
         assert admission is not None
         self._at = perf_counter()
         self._whole = True
-        load = self._downstream.load
-        load.body_bytes += len(body) - self.reserved
-        self.reserved = self._body_bytes = len(body)
+        rejection = self.hold(len(body))
+        if rejection is not None:
+            self.refuse(rejection)
+            return
         verdict = decide.judge(self._snapshot.rules, head, admission, body)
         if isinstance(verdict, Rejection):
             self.refuse(verdict)

@@ -48,7 +48,7 @@ class Load:
             )
         return self.overloaded(Phase.LIMIT) if self.in_flight > capacity.in_flight else None
 
-    def overloaded(self, phase: Phase) -> Rejection:
+    def overloaded(self, phase: Phase, *, close: bool = False) -> Rejection:
         """Refuse for want of capacity."""
         return Rejection(
             phase,
@@ -56,6 +56,7 @@ class Load:
             "The gateway is at capacity. Try again shortly.",
             headers=(("retry-after", "1"),),
             retry=True,
+            close=close,
         )
 
 

@@ -9,6 +9,9 @@ from gateway.core.head import trace_id
 if TYPE_CHECKING:
     from gateway.core.types import RequestHead
 
+MAX_TEXT: Final = 256
+"""How much of a field's value the record keeps, in bytes."""
+
 
 class Texts(NamedTuple):
     """What the record keeps of the header fields."""
@@ -39,5 +42,5 @@ def texts_of(head: RequestHead) -> Texts:
 
 
 def text(value: bytes | None) -> str | None:
-    """Decode a header field's value; bytes outside ASCII become replacement characters."""
-    return None if value is None else value.decode("ascii", "replace")
+    """Decode the first 256 bytes of a header field's value; those outside ASCII become replacements."""
+    return None if value is None else value[:MAX_TEXT].decode("ascii", "replace")

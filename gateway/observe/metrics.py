@@ -141,7 +141,8 @@ class Metrics:
     def settled(self, outcome: Outcome) -> None:
         """Count ``outcome``, together with others at the latest when somebody looks."""
         self._pending.append(outcome)
-        if len(self._pending) >= _MAX_PENDING:
+        # Violations may hold much of what a client made up; they are not kept waiting.
+        if outcome.violations or len(self._pending) >= _MAX_PENDING:
             self._count_pending()
 
     def _count_pending(self) -> None:

@@ -43,8 +43,14 @@ class RequestLog(structlog.BoundLoggerBase):
     """The :class:`gateway.ports.Observer` that writes one line for each exchange."""
 
     def settled(self, outcome: Outcome) -> None:
-        """Log ``outcome``; never blocks. The line is made in the writer's thread, many in one go."""
-        self._logger.write_later(outcome)
+        """Log ``outcome``; never blocks.
+
+        The line is made in the writer's thread, many in one go, unless the outcome may be much larger.
+        """
+        if outcome.violations or (outcome.path is not None and len(outcome.path) > MAX_TEXT):
+            self._logger.write(self.render(outcome))
+        else:
+            self._logger.write_later(outcome)
 
     def render(self, outcome: Outcome) -> str:
         """Give the line of ``outcome``: what the chain of processors makes of it."""

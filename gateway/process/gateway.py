@@ -89,7 +89,7 @@ class Gateway:
         # What was made up to here lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(10_000, 10, 10)
         _log.info(
             "started",
             listen=self.address,

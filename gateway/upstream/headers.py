@@ -143,12 +143,18 @@ _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 _KEEP_ALIVE: Final = frozenset({b"keep-alive"})
 
 
+def _length(value: bytes) -> int:
+    if len(value) > 1 and value.startswith(b"0"):
+        raise FramingFault
+    return int(value)
+
+
 def _options(value: bytes) -> frozenset[bytes]:
     return _KEEP_ALIVE if value == b"keep-alive" else frozenset(options_of(value))
 
 
-class CodingFault(ValueError):
-    """A transfer coding other than chunked, or a second one."""
+class FramingFault(ValueError):
+    """A transfer coding other than chunked, a second one, or a length that others may read differently."""
 
 
 class ResponseHeaders:
@@ -167,7 +173,7 @@ class ResponseHeaders:
         self._known: dict[tuple[bytes, bytes], tuple[Field, int]] = {}
 
     def read(self, fields: list[tuple[bytes, bytes]]) -> ResponseFields:
-        """Read the fields of one response; CodingFault for a transfer coding that cannot be passed on.
+        """Read the fields of one response; FramingFault for a length or coding that is in doubt.
 
         llhttp has refused repeated, signed or overlong lengths, and a length beside a transfer coding.
         """
@@ -182,7 +188,7 @@ class ResponseHeaders:
             if role == _PASS:
                 lines.append(field.line)
             elif role == _LENGTH:
-                length = int(field.value)
+                length = _length(field.value)
             elif role == _REQUEST_ID:
                 if request_id is None:
                     request_id = field.value
@@ -191,7 +197,7 @@ class ResponseHeaders:
                 options |= _options(field.value)
             elif role == _CODING:
                 if chunked or field.value.lower() != b"chunked":
-                    raise CodingFault
+                    raise FramingFault
                 chunked = True
         if not options <= _PLAIN_OPTIONS:
             lines = [line for line in lines if line.partition(b":")[0].lower() not in options]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import httptools
 
 from gateway.ports import ResponseHead
-from gateway.upstream.headers import CodingFault
+from gateway.upstream.headers import FramingFault
 
 if TYPE_CHECKING:
     from gateway.upstream.headers import ResponseHeaders
@@ -51,8 +51,8 @@ class ResponseReader:
     """Reads the responses of one connection, one after the other."""
 
     __slots__ = (
-        "_bodiless", "_expecting", "_fields", "_head_bytes", "_headers", "_interim", "_parser", "_reason",
-        "_sink", "_started", "done_early",
+        "_bodiless", "_expecting", "_fields", "_head_bytes", "_headers", "_interim", "_parser", "_quiet",
+        "_quiet_bytes", "_reason", "_sink", "_started", "done_early",
     )  # fmt: skip
 
     def __init__(self, sink: ReadingSink, headers: ResponseHeaders) -> None:
@@ -72,6 +72,8 @@ class ResponseReader:
         self._head_bytes = 0
         self._fields: list[tuple[bytes, bytes]] = []
         self._reason = b""
+        self._quiet = False
+        self._quiet_bytes = 0
         self.done_early = False
 
     def feed(self, chunk: bytes) -> None:
@@ -93,8 +95,17 @@ class ResponseReader:
             raise ProtocolFault("an unasked change of protocol") from None
         except httptools.HttpParserError as error:
             raise ProtocolFault(str(error)) from None
+        self._bound(len(chunk))
+
+    def _bound(self, size: int) -> None:
+        """Count what brings no body: a head that goes on, trailers, chunk extensions."""
         if self._head_bytes >= 0:
-            self._head_bytes += len(chunk)
+            self._head_bytes += size
+        elif self._quiet:
+            self._quiet_bytes += size
+            if self._quiet_bytes > MAX_HEAD:
+                raise ProtocolFault("trailers or chunk extensions that are too long")
+        self._quiet = True
 
     def _feed_head(self, chunk: bytes) -> bytes:
         """Read as much as a head may have, and give the rest; the head has to have ended by then."""
@@ -126,23 +137,20 @@ class ResponseReader:
         parser = self._parser
         status = parser.get_status_code()
         version = parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            raise ProtocolFault("a version of HTTP that was not asked for")
-        if status == 101 or not 100 <= status <= 599:
-            raise ProtocolFault("a status that cannot be passed on")
-        if len(self._fields) > MAX_FIELDS:
-            raise ProtocolFault("too many header fields")
+        self._check_start(status, version)
         if status < 200:
             self._interim = True
             return
         try:
             block, length, chunked, options, request_id = self._headers.read(self._fields)
-        except CodingFault:
-            raise ProtocolFault("a transfer coding other than chunked") from None
+        except FramingFault:
+            raise ProtocolFault("a length or transfer coding that is in doubt") from None
         bodiless = self._bodiless or status in {204, 304}
         if status == 204 and (chunked or length):
             raise ProtocolFault("a 204 that announces a body")
         self._head_bytes = -1
+        if chunked and version == "1.0":
+            raise ProtocolFault("a transfer coding in HTTP/1.0")
         framed = bodiless or chunked or length is not None
         reusable = framed and (
             b"close" not in options and (version == "1.1" or b"keep-alive" in options)
@@ -162,10 +170,20 @@ class ResponseReader:
             self.done_early = True
             self._sink.read_end()
 
+    def _check_start(self, status: int, version: str) -> None:
+        if version not in {"1.1", "1.0"}:
+            raise ProtocolFault("a version of HTTP that was not asked for")
+        if status == 101 or not 100 <= status <= 599:
+            raise ProtocolFault("a status that cannot be passed on")
+        if len(self._fields) > MAX_FIELDS:
+            raise ProtocolFault("too many header fields")
+
     def on_body(self, chunk: bytes) -> None:
         """Pass a piece of the body on."""
         if self.done_early:
             raise ProtocolFault("a body in answer to HEAD")
+        self._quiet = False
+        self._quiet_bytes = 0
         self._sink.read_body(chunk)
 
     def on_message_complete(self) -> None:
