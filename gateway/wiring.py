@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gateway import documents
 from gateway.config.effective import canonical
 from gateway.config.load import load
-from gateway.contracts import pack_path, read_contract
+from gateway.contracts import pack_files, pack_path, read_contract
 from gateway.core.decide import Rules
 from gateway.core.route import RouteConflictError, RouteTable
 from gateway.errors import ConfigError, Fault, GatewayError
@@ -57,7 +57,7 @@ def compile_plan(path: Path, environ: Mapping[str, str]) -> Plan:
 
     ``environ`` serves ``${NAME}``. Needs no event loop and may run in a thread of its own.
     """
-    loaded = load(path, environ)
+    loaded = load(path, environ, packs=pack_files())
     faults: list[Fault] = []
     digest = sha256()
     files = [loaded.path]

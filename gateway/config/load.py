@@ -15,12 +15,12 @@ from gateway.config.availability import pending_keys, without_pending
 from gateway.config.consistency import check_config, check_document, suggestion
 from gateway.config.environment import substitute_all
 from gateway.config.model import Config
-from gateway.config.values import kind
+from gateway.config.values import PACK, kind
 from gateway.documents import Document, read
 from gateway.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -42,11 +42,12 @@ class Loaded:
         return self.document.fault(path, message)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+def load(path: Path, environ: Mapping[str, str], packs: Collection[str] | None = None) -> Loaded:
     """Read the configuration at ``path``, with ``environ`` for its ``${NAME}`` references.
 
-    Relative paths in it start from its own folder. Raises :class:`ConfigError` with every fault, sorted by
-    place; no fault repeats a value that came from ``environ`` or a secret.
+    ``packs`` are the names that ``pack:NAME`` may have, None for any. Relative paths in it start from its own
+    folder. Raises :class:`ConfigError` with every fault, sorted by place; no fault repeats a value that came
+    from ``environ`` or a secret.
     """
     faults: list[Fault] = []
     document = read(path, faults=faults)
@@ -65,12 +66,28 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         config = Config.model_validate(raw, context={"base": path.absolute().parent})
     except ValidationError as error:
         found += _model_faults(error.errors(include_url=False), unresolved)
+        found += _unknown_packs(raw, packs)
     else:
         found += check_config(config)
     faults += {document.fault(place, message) for place, message in found}
     if faults or config is None:
         raise ConfigError(sorted(faults))
     return Loaded(config, document, path)
+
+
+def _unknown_packs(raw: Any, packs: Collection[str] | None) -> Iterator[tuple[Place, str]]:
+    """Find dangling packs in a configuration that has other faults, too; else whoever reads them says so."""
+    contracts = raw.get("contracts")
+    if packs is None or not isinstance(contracts, dict):
+        return
+    for name, contract in contracts.items():
+        reference = contract.get("openapi") if isinstance(contract, dict) else None
+        if not isinstance(reference, str) or PACK.fullmatch(reference) is None:
+            continue
+        pack = reference.removeprefix("pack:")
+        if pack not in packs:
+            known = ", ".join(sorted(packs)) or "none"
+            yield ("contracts", name, "openapi"), f"There is no pack {pack!r}. The packs are: {known}."
 
 
 def _model_faults(errors: list[ErrorDetails], unresolved: list[Place]) -> Iterator[tuple[Place, str]]:

@@ -37,7 +37,7 @@ _LONGEST: Final = 365 * 86_400.0
 _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_PACK: Final = re.compile(f"pack:{_NAME}")
+PACK: Final = re.compile(f"pack:{_NAME}")
 _PREFIX: Final = r"/|(?:/[A-Za-z0-9._~!\x24&'()*+,;=:@-]+)+"
 
 
@@ -277,7 +277,7 @@ def _write_secret(value: SecretStr, info: SerializationInfo) -> str:
 def _read_openapi(value: object, info: ValidationInfo) -> str:
     text = _text(value, "pack:NAME or the path of a file")
     if text.startswith("pack:"):
-        if not _PACK.fullmatch(text):
+        if not PACK.fullmatch(text):
             raise fault("expected pack:NAME or the path of a file")
         return text
     return str(_read_file(value, info))

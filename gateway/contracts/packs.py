@@ -17,14 +17,14 @@ _FOLDERS: Final = (_PACKAGE / "packs", _PACKAGE.parent / "config" / "openapi")
 def pack_path(reference: str) -> Path:
     """Give the file that ``pack:NAME`` stands for; :class:`GatewayError` when there is no such pack."""
     name = reference.removeprefix(PREFIX)
-    packs = _packs()
+    packs = pack_files()
     if name not in packs:
         known = ", ".join(sorted(packs)) or "none"
         raise GatewayError(f"There is no pack {name!r}. The packs are: {known}.")
     return packs[name]
 
 
-def _packs() -> dict[str, Path]:
+def pack_files() -> dict[str, Path]:
     """Give every pack's file by name, from the one folder that this installation has."""
     folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
     return {} if folder is None else {file.stem: file for file in folder.glob("*.yaml")}

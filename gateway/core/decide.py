@@ -15,7 +15,7 @@ from gateway.core.route import Route, RouteTable
 from gateway.core.types import Permit, Phase, Rejection, Validator, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.core.types import Body, Operation, RequestHead, Verdict
 
@@ -92,8 +92,8 @@ def _choose_validator(body: Body, value: bytes | None) -> Validator | Rejection:
     return validator
 
 
-def _unsupported(media_types: object, message: str) -> Rejection:
-    accepted = ", ".join(sorted(media_types)) if isinstance(media_types, dict) else "application/json"
+def _unsupported(media_types: Mapping[str, Validator], message: str) -> Rejection:
+    accepted = ", ".join(sorted(media_types))
     return Rejection(
         Phase.BODY,
         "unsupported_media_type",
@@ -143,7 +143,7 @@ def judge_body(
         return []
     if operation.body is None:
         return _unexpected_body()
-    if validator is None:
+    if validator is None or not body:
         return Rejection(Phase.PARSE, "invalid_json", "The request body is empty; JSON was expected.")
     try:
         value = parse(body, max_depth=rules.max_depth)

@@ -113,10 +113,10 @@ class LineWriter:
                 self._some.clear()
                 self._hurry.clear()
                 closed = self._closed
-            text = self._text(lines)
-            lost = self._put(text)
+            texts = self._made(lines)
+            lost = self._put("".join(texts))
             with self._idle:
-                self._dropped += len(lines) if lost else 0
+                self._dropped += len(lines) if lost else len(lines) - len(texts)
                 self._done += sum([len(line) if type(line) is str else _RENDERED for line in lines])
                 if self._lines:
                     self._some.set()
@@ -124,16 +124,16 @@ class LineWriter:
             if closed:
                 return
 
-    def _text(self, lines: list[Any]) -> str:
-        """Give the lines as one text; one that cannot be rendered is dropped and counted."""
+    def _made(self, lines: list[Any]) -> list[str]:
+        """Give the lines' texts; one that cannot be rendered is left out."""
         render = self.render
         texts: list[str] = []
         for line in lines:
             try:
                 texts.append(line if type(line) is str else render(line))
-            except Exception:  # noqa: BLE001 - a line that cannot be made must not end all logging
-                self._dropped += 1
-        return "".join(texts)
+            except Exception:  # noqa: BLE001, S112 - a line that cannot be made must not end all logging
+                continue
+        return texts
 
     def _put(self, text: str) -> bool:
         """Write all of ``text``; True when the descriptor takes no more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
@@ -48,6 +49,7 @@ class Gateway:
         self._listener = Listener(self._server, drain=plan.config.deadlines.drain)
         self._admin: AppRunner | None = None
         self._reloading = asyncio.Lock()
+        self._faulty: tuple[Path, ...] = ()
         self._reasons: tuple[str, ...] = ("starting",)
         self._tell_metrics()
 
@@ -55,6 +57,11 @@ class Gateway:
     def plan(self) -> Plan:
         """The configuration that is live."""
         return self._plan
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files that a reload may depend on: those of what is live, and those that were at fault last."""
+        return frozenset((*self._plan.files, *self._faulty))
 
     @property
     def address(self) -> str:
@@ -106,6 +113,7 @@ class Gateway:
                 plan = await asyncio.to_thread(compile_plan, self._plan.path, dict(os.environ))
                 _refuse_restart_only(self._plan, plan)
             except ConfigError as error:
+                self._faulty = tuple(Path(fault.file) for fault in error.faults)
                 self._metrics.reloaded("refused")
                 _log.error("reload_refused", faults=[str(fault) for fault in error.faults])
                 return False
@@ -119,6 +127,7 @@ class Gateway:
                     "reload_refused", faults=["an internal error; the configuration was left as it is"]
                 )
                 return False
+            self._faulty = ()
             self._plan = plan
             self._server.snapshot = make_snapshot(plan, self._pools)
             self._tell_metrics()

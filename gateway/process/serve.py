@@ -93,13 +93,14 @@ async def _drain(gateway: Gateway) -> None:
 
 async def _watch(gateway: Gateway, reload: Callable[[], None]) -> None:
     """Reload when one of the configuration's files has changed, at most once for each change."""
-    seen = await asyncio.to_thread(_stamps, gateway.plan.files)
+    seen = await asyncio.to_thread(_stamps, gateway.files)
     while True:
         await asyncio.sleep(WATCH_EVERY)
-        stamps = await asyncio.to_thread(_stamps, gateway.plan.files)
-        if stamps != seen:
-            seen = stamps
+        stamps = await asyncio.to_thread(_stamps, gateway.files)
+        # A file that is looked at for the first time has not changed.
+        if any(seen.get(file, stamp) != stamp for file, stamp in stamps.items()):
             reload()
+        seen = stamps
 
 
 def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int, int] | None]:

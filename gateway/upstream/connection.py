@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._fail(
             UpstreamFault("upstream_protocol_error", "truncated", sent=True)
             if self._head_seen
-            else UpstreamFault("upstream_unreachable", "reset", sent=True)
+            else UpstreamFault("upstream_unreachable", "reset", sent=not self._unsent)
         )
 
     def _expired(self) -> None:

@@ -60,7 +60,7 @@ class RequestHeaders:
         """Give the whole request, head and judged body, ready for the socket."""
         head = permit.head
         derived = head.block.derived.get(self)
-        if derived is None or derived[0] is not client or derived[1] != head.minor:
+        if derived is None or derived[0] != client or derived[1] != head.minor:
             derived = (client, head.minor, self._lines(head, client))
             head.block.keep(self, derived)
         start = b"%b %b%b" % (head.method.encode("ascii"), head.target, derived[2])

@@ -214,7 +214,10 @@ class Pool:
             else:
                 endpoint.failures = 0
                 if flight.cancelled():
-                    self._freed(endpoint, connection)
+                    if connection.usable:
+                        self._freed(endpoint, connection)
+                    else:
+                        endpoint.in_flight -= 1  # it has ended already and given its place back
                     return
                 if connection.usable:
                     self._depart(flight, endpoint, connection)

@@ -53,9 +53,9 @@ async def test_watching_without_a_change(monkeypatch: pytest.MonkeyPatch, tmp_pa
     reloads: list[int] = []
     twice = asyncio.Event()
 
-    def look(_: object) -> int:
+    def look(_: object) -> dict[Path, int]:
         seen.append(next(stamps))
-        return seen[-1]
+        return {tmp_path: seen[-1]} | ({tmp_path / "named later": 1} if seen[-1] > 1 else {})
 
     def reload() -> None:
         reloads.append(seen[-1])
@@ -64,7 +64,7 @@ async def test_watching_without_a_change(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
     monkeypatch.setattr(serve, "WATCH_EVERY", 0)
     monkeypatch.setattr(serve, "_stamps", look)
-    gateway = cast("Any", SimpleNamespace(plan=SimpleNamespace(files=[tmp_path])))
+    gateway = cast("Any", SimpleNamespace(files=[tmp_path]))
     watching = asyncio.create_task(serve._watch(gateway, reload))
     await twice.wait()
     watching.cancel()
