@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.chunked import MAX_SIZE_LINE, MAX_TRAILERS, BodyTooLarge, ChunkedBody, ChunkedFault
+from gateway.core.chunked import (
+    MAX_SIZE_LINE,
+    MAX_SMALL_CHUNKS,
+    MAX_TRAILERS,
+    BodyTooLarge,
+    ChunkedBody,
+    ChunkedFault,
+)
 from tests.sockets.cases import _CHUNK_BODIES
 
 LIMIT = 64
@@ -98,3 +105,15 @@ def test_cuts_make_no_difference(parts: list[bytes], cuts: list[int]) -> None:
     assert read([b"%c" % byte for byte in raw])[0] == whole[0]
     if whole[0] == "done":
         assert read(pieces) == whole
+
+
+def test_many_small_chunks_are_refused() -> None:
+    """Each chunk costs the same: a body in very many tiny ones is broken off, an ordinary one is not."""
+    body = ChunkedBody(1 << 20)
+    with pytest.raises(ChunkedFault):
+        body.feed(b"1\r\nX\r\n" * (1 << 20))
+    assert body.received < MAX_SMALL_CHUNKS * 2
+    lines = ChunkedBody(1 << 20)
+    lines.feed(b"20\r\n" + b"x" * 32 + b"\r\n" * 1)
+    lines.feed((b"20\r\n" + b"x" * 32 + b"\r\n") * 20_000 + b"0\r\n\r\n")
+    assert lines.done

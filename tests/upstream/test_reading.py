@@ -180,3 +180,30 @@ def test_mutated(raw: bytes, changes: list[tuple[int, int, bytes]], cuts: list[i
         assert head.block == b"" or head.block.endswith(b"\r\n")
         assert b"\n" not in head.block.replace(b"\r\n", b"")
         assert not set(head.reason) & {0, 10, 13}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"X" * 1000 + b": y\r\n", id="trailers"),
+        pytest.param(b"x" * 1000, id="one endless trailer or extension"),
+    ],
+)
+def test_what_brings_no_body_has_an_end(piece: bytes) -> None:
+    """Trailers and extensions without end are refused; a stream that goes on in small steps is not."""
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+    tail = b"0\r\n" if piece.endswith(b"\n") else b"1;"
+    head, _, body, ended, refused = read([start, tail, *[piece] * 100])
+    assert head is not None
+    assert (body, ended, refused) == (b"x", False, True)
+    steps = [part for _ in range(40_000) for part in (b"1\r\n", b"x\r\n")]
+    _, _, body, ended, refused = read([start, *steps, b"0\r\n\r\n"])
+    assert (len(body), ended, refused) == (40_001, True, False)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked", b"HTTP/1.1 200 OK\r\nContent-Length: 003"]
+)
+def test_framing_that_others_read_differently(head: bytes) -> None:
+    """A transfer coding in HTTP/1.0, and a length with leading zeros."""
+    assert read([head + b"\r\n\r\n"])[-1]
