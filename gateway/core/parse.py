@@ -41,7 +41,7 @@ _REASONS: Final = (
     ("Extra data", "the value has ended, but more follows"),
     ("Unterminated string", "a string does not end that starts"),
     ("Invalid control character", "a string has an unescaped control character"),
-    ("Invalid \\uXXXX", "a string has a malformed \\u escape"),
+    ("Invalid \\u", "a string has a malformed \\u escape"),
     ("Invalid \\escape", "a string has an unknown escape"),
 )
 

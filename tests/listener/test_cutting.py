@@ -16,6 +16,7 @@ from gateway.ports import ResponseHead
 from tests.sockets.cases import CASES, CHUNKED, CHUNKS, Case
 from tests.support.plane import BODY, RULES, Outcomes, code_of, request
 from tests.support.raw import parse_responses
+from tests.support.turns import turns
 
 if TYPE_CHECKING:
     from gateway.core.types import Permit
@@ -120,12 +121,6 @@ async def feed(pieces: list[bytes], *, patient: bool = True) -> Result:
     answers = [(item.status, code_of(item)) for item in found]
     assert len(outcomes) - len(answers) in (0, 1)  # one may have been abandoned half-way
     return Result(answers, forwarder.permits, transport.ended)
-
-
-async def turns(count: int) -> None:
-    """Let what waits in the event loop have its turns."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.raw) < 3000], ids=lambda case: case.name)

@@ -24,6 +24,7 @@ from gateway.listener.server import GatewayServer, Listener
 from gateway.listener.snapshot import Capacity, Deadlines, Snapshot
 from gateway.upstream.pool import Pool, UpstreamSettings
 from tests.support.raw import Piece, RawConnection, Response, parse_responses
+from tests.support.turns import turns
 
 if TYPE_CHECKING:
     import ssl
@@ -230,8 +231,7 @@ class Plane:
 
     async def turns(self, count: int) -> None:
         """Let the event loop run ``count`` times."""
-        for _ in range(count):
-            await asyncio.sleep(0)
+        await turns(count)
 
     async def ask(self, *pieces: Piece, head: bool = False, eof: bool = False) -> Answer:
         """Send one request on a new connection, and see whether the connection stays of use after it.
