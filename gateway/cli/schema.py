@@ -10,14 +10,10 @@ import typer
 
 from gateway.cli.app import ConfigPath, app, config_path
 from gateway.cli.operation import find_operation
+from gateway.core.keywords import ANNOTATIONS, map_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_IN_MAPS = ("properties", "patternProperties")
-_IN_LISTS = ("allOf", "anyOf", "oneOf")
-_SINGLE = ("items", "additionalProperties", "propertyNames", "not")
-_ANNOTATIONS = ("title", "description", "default", "example", "examples")
 
 
 @app.command()
@@ -45,15 +41,8 @@ def layered(schema: Mapping[str, Any] | bool) -> Any:
     """Give a schema with ``x-layer`` in every schema object: keyword → layer; yet all are contracts'."""
     if isinstance(schema, bool):
         return schema
-    result: dict[str, Any] = {}
-    for keyword, value in schema.items():
-        if keyword in _IN_MAPS:
-            result[keyword] = {name: layered(one) for name, one in value.items()}
-        elif keyword in _IN_LISTS:
-            result[keyword] = [layered(one) for one in value]
-        else:
-            result[keyword] = layered(value) if keyword in _SINGLE else value
-    rules = [keyword for keyword in schema if keyword not in _ANNOTATIONS and not keyword.startswith("x-")]
+    result = map_schemas(schema, layered)
+    rules = [keyword for keyword in schema if keyword not in ANNOTATIONS and not keyword.startswith("x-")]
     if rules:
         result["x-layer"] = dict.fromkeys(rules, "contract")
     return result

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from gateway.core.keywords import SCHEMA_ITEMS, SCHEMA_MEMBERS, SCHEMA_VALUE
+
 if TYPE_CHECKING:
     from gateway.documents import Document
 
@@ -18,9 +20,6 @@ MAX_DEPTH: Final = 64
 MAX_SCHEMAS: Final = 50_000
 """How many schemas one schema may hold once its references were followed."""
 
-_MEMBERS: Final = frozenset(("properties", "patternProperties"))
-_ONE: Final = frozenset(("items", "additionalProperties", "propertyNames", "not"))
-_LISTS: Final = frozenset(("allOf", "anyOf", "oneOf"))
 _BESIDE: Final = frozenset(
     ("$ref", "description", "summary", "title", "example", "examples", "default", "deprecated")
 )
@@ -128,10 +127,10 @@ class _SchemaResolver:
     def _keyword(
         self, name: str, item: Any, path: DocumentPath, out: DocumentPath, within: tuple[DocumentPath, ...]
     ) -> Any:
-        if name in _MEMBERS and isinstance(item, dict):
+        if name in SCHEMA_MEMBERS and isinstance(item, dict):
             return {key: self.schema(one, (*path, key), (*out, key), within) for key, one in item.items()}
-        if name in _LISTS and isinstance(item, list):
+        if name in SCHEMA_ITEMS and isinstance(item, list):
             return [self.schema(one, (*path, at), (*out, at), within) for at, one in enumerate(item)]
-        if name in _ONE:
+        if name in SCHEMA_VALUE:
             return self.schema(item, path, out, within)
         return item

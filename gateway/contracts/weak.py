@@ -24,6 +24,8 @@ def _walk(schema: Mapping[str, Any] | bool, name: str) -> Iterator[str]:
         yield f"{name or 'the body'}: {text}"
     for key, member in schema.get("properties", {}).items():
         yield from _walk(member, f"{name}.{key}" if name else key)
+    for member in schema.get("patternProperties", {}).values():
+        yield from _walk(member, f"{name}.*" if name else "*")
     for branch in ("allOf", "anyOf", "oneOf"):
         for part in schema.get(branch, ()):
             yield from _walk(part, name)

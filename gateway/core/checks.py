@@ -152,10 +152,10 @@ def _at_most(most: int, code: str, wording: Wording) -> Check:
 
 def _string(schema: Mapping[str, Json], noun: str) -> Iterator[Check]:
     if "minLength" in schema:
-        too_short = partial(words.string_too_short, noun=noun)
+        too_short = partial(words.too_short, noun=noun)
         yield _at_least(schema["minLength"], "string_below_min_length", "empty_string", too_short)
     if "maxLength" in schema:
-        too_long = partial(words.string_too_long, noun=noun)
+        too_long = partial(words.too_long, noun=noun)
         yield _at_most(schema["maxLength"], "string_above_max_length", too_long)
     if "pattern" in schema:
         pattern = schema["pattern"]
@@ -200,9 +200,14 @@ def _bound(limit: float, sign: str, *, whole: bool, fractional: bool) -> Check:
 
 def _array(schema: Mapping[str, Json]) -> Iterator[Check]:
     if "minItems" in schema:
-        yield _at_least(schema["minItems"], "array_below_min_length", "empty_array", words.array_too_short)
+        yield _at_least(
+            schema["minItems"],
+            "array_below_min_length",
+            "empty_array",
+            partial(words.too_short, noun="array"),
+        )
     if "maxItems" in schema:
-        yield _at_most(schema["maxItems"], "array_above_max_length", words.array_too_long)
+        yield _at_most(schema["maxItems"], "array_above_max_length", partial(words.too_long, noun="array"))
     if "items" in schema:
         item_check = build(schema["items"]).check
 

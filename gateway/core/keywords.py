@@ -20,7 +20,14 @@ SchemaPath: TypeAlias = "tuple[str | int, ...]"
 
 TYPES: Final = ("string", "integer", "number", "boolean", "array", "object", "null")
 
-_ANNOTATIONS: Final = frozenset(
+SCHEMA_MEMBERS: Final = frozenset(("properties", "patternProperties"))
+"""Keywords whose value maps names to schemas."""
+SCHEMA_ITEMS: Final = frozenset(("allOf", "anyOf", "oneOf"))
+"""Keywords whose value is a list of schemas."""
+SCHEMA_VALUE: Final = frozenset(("items", "additionalProperties", "propertyNames", "not"))
+"""Keywords whose value is a schema."""
+
+ANNOTATIONS: Final = frozenset(
     (
         "$comment",
         "$schema",
@@ -98,7 +105,7 @@ class _Reader:
         result: dict[str, Json] = {}
         for name, value in schema.items():
             here = (*path, name)
-            if name in _ANNOTATIONS or name.startswith("x-") or name == "nullable":
+            if name in ANNOTATIONS or name.startswith("x-") or name == "nullable":
                 continue
             if name in self._read and not (name.startswith("exclusive") and isinstance(value, bool)):
                 result[name] = self._read[name](name, value, here)
@@ -190,3 +197,16 @@ class _Reader:
         for pattern in members:
             self._pattern(name, pattern, (*path, pattern))
         return members
+
+
+def map_schemas(schema: Mapping[str, Json], change: Callable[[Json], Json]) -> dict[str, Json]:
+    """Copy a schema with each schema directly inside it changed."""
+    result: dict[str, Json] = {}
+    for name, value in schema.items():
+        if name in SCHEMA_MEMBERS:
+            result[name] = {key: change(member) for key, member in value.items()}
+        elif name in SCHEMA_ITEMS:
+            result[name] = [change(branch) for branch in value]
+        else:
+            result[name] = change(value) if name in SCHEMA_VALUE else value
+    return result

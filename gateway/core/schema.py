@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import fastjsonschema
 
 from gateway.core.checks import build
-from gateway.core.keywords import SchemaFault, read_schema
+from gateway.core.keywords import SchemaFault, map_schemas, read_schema
 from gateway.core.pattern import translate
 from gateway.core.report import ROOT, Report
 from gateway.core.types import Layer, Validator
@@ -93,7 +93,7 @@ def _plain(schema: Json) -> dict[str, Json] | bool:
     # multipleOf rounds there, and a "$ref" inside an enumerated object would be taken for a reference.
     if "multipleOf" in schema or any(isinstance(value, dict | list) for value in values):
         raise _Inexact
-    plain = _map_schemas(schema, _plain)
+    plain = map_schemas(schema, _plain)
     if "patternProperties" in plain:
         members = plain["patternProperties"]
         plain["patternProperties"] = {translate(name).pattern: member for name, member in members.items()}
@@ -102,21 +102,6 @@ def _plain(schema: Json) -> dict[str, Json] | bool:
     if "pattern" in plain:
         plain["pattern"] = translate(plain["pattern"]).pattern
     return _judge_items_first(plain) if plain.pop("uniqueItems", False) else plain
-
-
-def _map_schemas(schema: dict[str, Json], change: Callable[[Json], Json]) -> dict[str, Json]:
-    """Copy a schema with each schema directly inside it changed."""
-    result: dict[str, Json] = {}
-    for name, value in schema.items():
-        if name in {"properties", "patternProperties"}:
-            result[name] = {key: change(member) for key, member in value.items()}
-        elif name in {"items", "additionalProperties", "propertyNames", "not"}:
-            result[name] = change(value)
-        elif name in {"allOf", "anyOf", "oneOf"}:
-            result[name] = [change(branch) for branch in value]
-        else:
-            result[name] = value
-    return result
 
 
 def _judge_items_first(plain: dict[str, Json]) -> dict[str, Json]:
@@ -136,7 +121,7 @@ def _readable(schema: dict[str, Json] | bool) -> dict[str, Json] | bool:
     """Write types of one name as the name alone, throughout."""
     if isinstance(schema, bool):
         return schema
-    result = _map_schemas(schema, _readable)
+    result = map_schemas(schema, _readable)
     if len(result.get("type", ())) == 1:
         (result["type"],) = result["type"]
     return result

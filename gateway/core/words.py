@@ -90,25 +90,31 @@ def listed(values: Sequence[Json]) -> str:
     return f"{', '.join(texts[:-1])}, and {texts[-1]}"
 
 
-def string_too_long(subject: str | None, limit: int, actual: int, noun: str = "string") -> str:
-    """Say so of a string, or of a key; lengths in code points."""
+def too_long(subject: str | None, limit: int, actual: int, noun: str = "string") -> str:
+    """Say so of a string or a key (lengths in code points), or of an array."""
+    a = _article(noun)
     return (
-        f"{_invalid(subject)}: {noun} too long. Expected a {noun} with maximum length {limit}, "
-        f"but got a {noun} with length {actual} instead."
+        f"{_invalid(subject)}: {noun} too long. Expected {a} {noun} with maximum length {limit}, "
+        f"but got {a} {noun} with length {actual} instead."
     )
 
 
-def string_too_short(subject: str | None, limit: int, actual: int, noun: str = "string") -> str:
-    """Say so of a string, or of a key; lengths in code points."""
+def too_short(subject: str | None, limit: int, actual: int, noun: str = "string") -> str:
+    """Say so of a string or a key (lengths in code points), or of an array."""
+    a = _article(noun)
     if not actual:
         return (
-            f"{_invalid(subject)}: empty {noun}. Expected a {noun} with minimum length {limit}, "
+            f"{_invalid(subject)}: empty {noun}. Expected {a} {noun} with minimum length {limit}, "
             f"but got an empty {noun} instead."
         )
     return (
-        f"{_invalid(subject)}: {noun} too short. Expected a {noun} with minimum length {limit}, "
-        f"but got a {noun} with length {actual} instead."
+        f"{_invalid(subject)}: {noun} too short. Expected {a} {noun} with minimum length {limit}, "
+        f"but got {a} {noun} with length {actual} instead."
     )
+
+
+def _article(noun: str) -> str:
+    return "an" if noun == "array" else "a"
 
 
 def no_match(subject: str | None, limit: str, _actual: Json = None, noun: str = "string") -> str:
@@ -116,27 +122,6 @@ def no_match(subject: str | None, limit: str, _actual: Json = None, noun: str = 
     return (
         f"{_invalid(subject)}: {noun} does not match pattern. "
         f"Expected a {noun} that matches the pattern '{printable(limit)}'."
-    )
-
-
-def array_too_long(subject: str | None, limit: int, actual: int) -> str:
-    """Say so of an array."""
-    return (
-        f"{_invalid(subject)}: array too long. Expected an array with maximum length {limit}, "
-        f"but got an array with length {actual} instead."
-    )
-
-
-def array_too_short(subject: str | None, limit: int, actual: int) -> str:
-    """Say so of an array."""
-    if not actual:
-        return (
-            f"{_invalid(subject)}: empty array. Expected an array with minimum length {limit}, "
-            "but got an empty array instead."
-        )
-    return (
-        f"{_invalid(subject)}: array too short. Expected an array with minimum length {limit}, "
-        f"but got an array with length {actual} instead."
     )
 
 
