@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Json: TypeAlias = Any
 """A parsed JSON value: dict, list, str, int, float, bool or None."""
+
+Plain: TypeAlias = "dict[str, Any] | bool"
+"""A schema in plain form; see :mod:`gateway.core.plain`."""
 
 
 class Phase(StrEnum):
@@ -71,7 +75,8 @@ class Violation:
 class Rejection:
     """A refusal: everything that rendering it needs, in any dialect.
 
-    ``message``, ``param`` and ``code`` are those of the first violation where there are violations.
+    ``message``, ``param`` and ``code`` are those of the first violation where there are violations;
+    ``total`` is how many there are in all, of which ``violations`` lists the first.
     ``close`` asks the listener to end the connection after the answer (framing in doubt, body unread).
     ``retry`` says whether an SDK may send the same again: None leaves it unsaid.
     """
@@ -81,16 +86,22 @@ class Rejection:
     message: str
     param: str | None = None
     violations: tuple[Violation, ...] = ()
+    total: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     close: bool = False
     retry: bool | None = False
 
 
 class MediaType(NamedTuple):
-    """A parsed Content-Type (RFC 9110 section 8.3.1): essence and charset, both in lower case."""
+    """A parsed Content-Type (RFC 9110 section 8.3.1): essence and charset, both in lower case.
+
+    ``boundary`` is what separates the parts of a multipart body (RFC 2046 section 5.1.1), None where none
+    is given, or not a good one.
+    """
 
     essence: str
     charset: str | None
+    boundary: bytes | None = None
 
 
 class Field(NamedTuple):
@@ -176,52 +187,130 @@ class RequestHead(NamedTuple):
         return self.block.host
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
-    """Two compiled forms of one schema, and the schema itself.
+class Findings(NamedTuple):
+    """What is wrong with a value: the violations that a report lists, and how many there are in all.
 
-    ``fast(value)`` is true exactly when ``full(value)`` is empty. ``full`` lists every violation in
-    document order and is called only after a no. ``schema`` is the effective JSON Schema (draft 7).
-    Either may raise on a value that it was not built for: the caller treats that as a refusal.
+    ``violations`` are in document order and at most ``report.MAX_VIOLATIONS``; ``total`` may be more. Beyond
+    some thousand it is a lower bound where counting on would be dear.
     """
 
-    fast: Callable[[Json], bool]
-    full: Callable[[Json], list[Violation]]
-    schema: Mapping[str, Json] | bool
+    violations: tuple[Violation, ...]
+    total: int
 
 
-ParameterKind: TypeAlias = Literal["string", "integer", "number", "boolean"]
+NOTHING_FOUND: Final = Findings((), 0)
+"""What is wrong with a good value."""
+
+
+class Validator:
+    """Two compiled forms of one schema, and the schema itself. Compared by identity.
+
+    ``fast(value)`` is true exactly when ``full(value)`` finds nothing. ``full`` is called only after a no.
+    ``full(value, layers)`` leaves the violations of these layers out, before it counts and lists.
+    ``schema`` is the effective schema in plain form (see :mod:`gateway.core.plain`); the definitions that it
+    refers to are in ``definitions``. Either form may raise on a value that it was not built for: the caller
+    treats that as a refusal. ``fast`` may be replaced by a faster one while in use.
+    """
+
+    __slots__ = ("definitions", "fast", "full", "schema")
+
+    def __init__(
+        self,
+        fast: Callable[[Json], bool],
+        full: Callable[..., Findings],
+        schema: Plain,
+        definitions: Mapping[str, Plain] = MappingProxyType({}),
+    ) -> None:
+        self.fast = fast
+        self.full = full
+        self.schema = schema
+        self.definitions = definitions
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How text becomes JSON values: of a parameter, or of a form's fields.
+
+    ``types`` are the JSON types that the schema allows, all of them where it names none. ``items`` reads an
+    array's items, ``properties`` an object's by name and ``others`` the rest (None: as strings).
+    ``texts`` are the only strings that the schema allows, where it lists them; None for any.
+    """
+
+    types: frozenset[str]
+    items: Reading | None = None
+    properties: Mapping[str, Reading] = field(default_factory=dict)
+    others: Reading | None = None
+    texts: frozenset[str] | None = None
+
+
+ParameterPlace: TypeAlias = Literal["path", "query", "header"]
+ParameterStyle: TypeAlias = Literal["simple", "form", "spaceDelimited", "pipeDelimited", "deepObject", "json"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """A path or query parameter; ``validator`` judges its value once it was read as ``kind``."""
+    """A parameter in path, query or header; ``validator`` judges its value once ``reading`` has read it.
+
+    ``style`` and ``explode`` are OpenAPI's (3.1.0, "Style Values"); ``json`` stands for ``content`` with a
+    JSON media type. Names of header parameters are in lower case.
+    """
 
     name: str
-    where: Literal["path", "query"]
-    kind: ParameterKind
+    where: ParameterPlace
+    style: ParameterStyle
+    explode: bool
     required: bool
+    reading: Reading
     validator: Validator
+
+
+ContentKind: TypeAlias = Literal["json", "form", "multipart", "opaque"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What one media type of a body is read as, and what judges it. Compared by identity, as a key.
+
+    ``form`` is application/x-www-form-urlencoded, ``opaque`` any type that is listed and not one of the
+    others: its bytes are judged as one string. ``reading`` is for forms; ``encodings`` names, by property,
+    the media types that its part may have, where the document says (OpenAPI 3.1.0, "Encoding Object").
+    """
+
+    kind: ContentKind
+    validator: Validator
+    reading: Reading | None = None
+    encodings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """What an operation takes as its body: a validator for each media type, in lower case.
-
-    Compared by identity, so that it can be a key.
-    """
+    """What an operation takes as its body, by media type or media range (``text/*``) in lower case."""
 
     required: bool
-    media_types: Mapping[str, Validator]
+    media_types: Mapping[str, Content]
 
 
-@dataclass(frozen=True, slots=True)
+class Condition(NamedTuple):
+    """What a request must have for a route to be meant: a header or a query parameter with this value.
+
+    A header's value is compared with each member of its comma-separated list; names are in lower case.
+    """
+
+    where: Literal["header", "query"]
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One enforced operation of a contract.
 
     ``template`` is the whole path with its prefix, for example ``/v1/threads/{thread_id}/messages``.
     ``name`` is unique in a snapshot: the operationId, or ``contract:operationId`` where two share one.
-    ``max_bytes`` bounds the body. ``weak`` says in words what the contract leaves open, for ``check``.
+    ``max_bytes`` bounds the body. ``conditions`` must all hold for the route to be taken. ``mode`` is the
+    contract's (enforce, report, off), for the record; what follows from it is in the next two. ``judged`` is
+    false for mode ``off``: parameters and body are passed on as they are. ``reported`` are the layers whose
+    violations are recorded and not refused.
     """
 
     name: str
@@ -232,19 +321,25 @@ class Operation:
     max_bytes: int
     path_parameters: tuple[Parameter, ...] = ()
     query_parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    header_parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
-    weak: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    mode: str = "enforce"
+    judged: bool = True
+    reported: frozenset[Layer] = frozenset()
 
 
 class Permit(NamedTuple):
     """Proof that a request was judged: what may be forwarded, and all that :class:`ports.Forwarder` takes.
 
-    Made in one place, ``core/decide.py``. ``body`` holds the very bytes that were judged.
+    Made in one place, ``core/decide.py``. ``body`` holds the very bytes that were judged. ``findings`` is
+    what would have been refused, were its layers enforced; None for nothing.
     """
 
     head: RequestHead
     operation: Operation
     body: bytes
+    findings: Findings | None = None
 
 
 Verdict: TypeAlias = Permit | Rejection
@@ -257,6 +352,7 @@ class Outcome(NamedTuple):
     response's last byte, ``upstream_ms`` from handing over the request to the upstream's last byte,
     ``overhead_us`` what the gateway itself added (microseconds between having a request whole and having
     sent it on, plus the same for the response's head). ``phase`` is where it ended; ``settle`` is implied.
+    ``violation_count`` is how many there are in all; ``mode`` the contract's (enforce, report, off).
     """
 
     request_id: str
@@ -280,6 +376,8 @@ class Outcome(NamedTuple):
     user_agent: str | None = None
     sdk_retry: str | None = None
     violations: tuple[Violation, ...] = ()
+    violation_count: int = 0
+    mode: str = "enforce"
     upstream: str | None = None
     upstream_status: int | None = None
     upstream_attempts: int = 0
