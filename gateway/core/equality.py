@@ -1,4 +1,4 @@
-"""JSON equality: what ``enum``, ``const`` and ``uniqueItems`` compare by (draft 7, section 4.2.3)."""
+"""JSON equality: what ``enum``, ``const`` and ``uniqueItems`` compare by (2020-12, section 4.2.2)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from gateway.core.types import Json
 
 
@@ -27,3 +29,38 @@ def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+class Values:
+    """A set of JSON values; ``in`` tells membership by JSON equality.
+
+    The cost is linear in the value asked about, and next to nothing where the set has none of its kind.
+    """
+
+    __slots__ = ("_kinds", "_others", "_strings")
+
+    def __init__(self, values: Iterable[Json]) -> None:
+        allowed = list(values)
+        self._strings = frozenset(value for value in allowed if type(value) is str)
+        others = [value for value in allowed if type(value) is not str]
+        self._kinds = frozenset(_kind(value) for value in others)
+        self._others = frozenset(map(canonical, others))
+
+    def __contains__(self, value: Json) -> bool:
+        if type(value) is str:
+            return value in self._strings
+        return _kind(value) in self._kinds and canonical(value) in self._others
+
+
+def _kind(value: Json) -> type:
+    return float if type(value) is int else type(value)
+
+
+def repetition(values: Sequence[Json]) -> tuple[int, int] | None:
+    """Find the first value that equals an earlier one: the index of that, and its own. None for none."""
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        first = seen.setdefault(canonical(value), index)
+        if first != index:
+            return first, index
+    return None

@@ -8,6 +8,7 @@ nothing appears but a short string where one of a list was expected, and the fig
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -66,15 +67,16 @@ def wrong_type(subject: str | None, limit: str, actual: str) -> str:
     return f"Invalid type for {place}: expected {expected}, but got {_FOUND[actual]} instead."
 
 
-def not_listed(supported: str, actual: Json) -> str:
-    """Say what a value may be; ``supported`` comes from :func:`listed`."""
-    if isinstance(actual, str) and len(actual) <= LONGEST_ECHO:
-        return f"Invalid value: '{printable(actual)}'. Supported values are: {supported}."
-    return f"Invalid value. Supported values are: {supported}."
+def not_listed(supported: str, found: Json, noun: str = "string") -> Wording:
+    """Say what a value, or a key, may be; ``supported`` comes from :func:`listed`."""
+    if noun == "key":
+        return partial(_key_not_listed, supported)
+    echo = f": '{printable(found)}'" if isinstance(found, str) and len(found) <= LONGEST_ECHO else ""
+    text = f"Invalid value{echo}. Supported values are: {supported}."
+    return lambda _subject, _limit, _actual: text
 
 
-def key_not_listed(subject: str | None, supported: str) -> str:
-    """Say what a key may be."""
+def _key_not_listed(supported: str, subject: str | None, _limit: Json, _actual: Json) -> str:
     return f"{_invalid(subject)}: key not supported. Supported keys are: {supported}."
 
 
@@ -125,6 +127,31 @@ def no_match(subject: str | None, limit: str, _actual: Json = None, noun: str = 
     )
 
 
+def no_format(subject: str | None, limit: str, _actual: Json = None, noun: str = "string") -> str:
+    """Say that a string, or a key, is not of the format ``limit``."""
+    return f"{_invalid(subject)}: {noun} has the wrong format. Expected a {noun} in the format '{limit}'."
+
+
+def too_few_fitting(subject: str | None, limit: int, actual: int) -> str:
+    """Say that of an array's items only ``actual`` have the form that at least ``limit`` must have."""
+    return (
+        f"{_invalid(subject)}: required items missing. Expected an array with at least {_items(limit)} of "
+        f"the required form, but got an array with {actual} instead."
+    )
+
+
+def too_many_fitting(subject: str | None, limit: int, actual: int) -> str:
+    """Say that of an array's items ``actual`` have a form that at most ``limit`` may have."""
+    return (
+        f"{_invalid(subject)}: too many items of one form. Expected an array with at most {_items(limit)} of "
+        f"that form, but got an array with {actual} instead."
+    )
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
+
+
 def repeated(subject: str | None, limit: int, actual: int) -> str:
     """Say that the item at index ``actual`` equals the one at ``limit``."""
     return (
@@ -168,6 +195,11 @@ def no_multiple(subject: str | None, limit: float, _actual: Json = None) -> str:
 def not_allowed(subject: str | None, _limit: Json = None, _actual: Json = None) -> str:
     """Say that a value is one of those that ``not`` or ``false`` exclude."""
     return f"{_invalid(subject)}: value is not allowed."
+
+
+def no_form(subject: str | None, _limit: Json = None, _actual: Json = None) -> str:
+    """Say that a value fits none of several forms; only where no form is told in particular."""
+    return f"{_invalid(subject)}: value matches none of the allowed forms."
 
 
 def ambiguous(subject: str | None, _limit: Json = None, _actual: Json = None) -> str:
