@@ -27,6 +27,13 @@ $(VENV)/sdk-1.14.3/.done: $(VENV)/.runtime requirements/sdk-1.14.3.txt
 	$(VENV)/sdk-1.14.3/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/sdk-1.14.3.txt
 	@touch $@
 
+# JSON Schema's own test suite comes with the source distribution of jsonschema.
+$(VENV)/json-schema-suite/.done: $(VENV)/.dev requirements/suite.txt
+	rm -rf $(@D) && mkdir -p $(@D)
+	$(PIP) download --no-deps --no-binary jsonschema --no-build-isolation --require-hashes -r requirements/suite.txt -d $(@D)
+	tar -xzf $(@D)/jsonschema-*.tar.gz -C $(@D) --strip-components 1
+	@touch $@
+
 run: $(VENV)/.runtime  ## gateway, admin listener and an embedded upstream on loopback
 	@$(BIN)/gateway demo $(ARGS)
 
@@ -38,7 +45,7 @@ lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.dev $(VENV)/sdk-1.14.3/.done  ## the tests, with branch coverage
+unit: $(VENV)/.dev $(VENV)/sdk-1.14.3/.done $(VENV)/json-schema-suite/.done  ## the tests, with branch coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(TESTS)
 	$(BIN)/coverage combine --quiet
@@ -56,6 +63,7 @@ lock:  ## resolve the hashed requirement lists anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	echo hatchling editables | tr ' ' '\n' | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/build.txt
 	printf 'openai==1.14.3\nhttpx<0.28\n' | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/sdk-1.14.3.txt
+	echo jsonschema | uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/suite.txt
 
 clean:
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,205 +1,199 @@
-r"""Patterns: ECMA 262 meaning, and a bound on their cost, on Python's regular expressions.
+r"""Patterns: ECMA 262 meaning, in linear time, on whichever of two engines suits.
 
-A pattern is read and written anew, so that it means the same as in ECMA 262 with the ``u`` flag: ``$`` is the
-end and not before a trailing newline, ``\d`` and ``\w`` are ASCII, ``\s`` and ``.`` know ECMA's white space
-and line terminators. Python's engine backtracks; a pattern is accepted only when the number of steps that it
-can take is small, or is small for each character of the input.
+A pattern is read into a tree (:mod:`gateway.core.ecma`) and written anew with nothing left to an engine's
+taste: every class is spelled out as code points, ``$`` is the very end. Python's ``re`` takes it when its
+backtracking is provably cheap: when the number of steps that it can take is small, or is small for each
+character of the input. All others go to the Rust ``regex`` engine inside jsonschema-rs, which never
+backtracks, and which is imported only then: that costs 7.5 MiB.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-_SPACES: Final = "\t-\r\\ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": _SPACES}
-_CONTROLS: Final = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
-_SYNTAX: Final = frozenset("^$\\.*+?()[]{}|/")
-_QUANTIFIER: Final = re.compile(r"(?:[*+?]|\{(?P<low>[0-9]+)(?P<comma>,(?P<high>[0-9]*))?\})(?P<lazy>\??)")
-_HEX: Final = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}")
+from gateway.core.ecma import Characters, Choice, Edge, PatternFault, Repeat, read_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gateway.core.ecma import Term
+
+__all__ = ["PatternFault", "matcher"]
+
 _MAX_STEPS: Final = 1_000_000
-_MAX_STEPS_EACH: Final = 1000
+"""How many steps a backtracking engine may need for a text, about 10 ns each."""
+_MAX_STEPS_EACH: Final = 100
+"""The same for each character of the text."""
+_MAX_STATES: Final = 10_000
+"""How large any other pattern may be, counted in characters with repetitions written out."""
+_MAX_STATES_EACH: Final = 1000
+"""The same for a pattern that can be at all of its places for every character of the text.
+
+The engine takes 6 ns for a place and a character at worst, where no automaton of a bearable size exists.
+"""
+
+_TOO_LARGE: Final = "it is too large, with its repetitions written out"
 
 
-class PatternFault(ValueError):
-    """A pattern that is not accepted; its text says why."""
+@lru_cache(maxsize=1024)
+def matcher(pattern: str) -> Callable[[str], object]:
+    """Compile an ECMA 262 pattern (flag ``u``): what it gives is truthy when it is found anywhere in a text.
 
-
-def translate(pattern: str) -> re.Pattern[str]:
-    """Compile an ECMA 262 pattern; use it with ``search``. Raises :class:`PatternFault`."""
-    reader = _Reader(pattern)
-    text = reader.alternatives()
-    if reader.at < len(pattern):
-        raise PatternFault("a parenthesis closes that was not opened")
-    anchored = pattern.startswith("^") and not reader.forks_at_top
-    growing = reader.open_ended + (not anchored)
-    if growing > 1:
-        raise PatternFault(
-            "it could take more than linear time: begin it with ^ and use one unbounded quantifier at most"
-        )
-    if reader.ways * reader.widest > (_MAX_STEPS_EACH if growing else _MAX_STEPS):
-        raise PatternFault("it could be tried in too many ways")
-    return re.compile(text)
-
-
-class _Reader:
-    """Reads one pattern from left to right; each method gives the Python text of what it read.
-
-    ``ways`` bounds the number of ways in which the finite choices can be made, ``widest`` is the highest
-    repetition, ``quantifiers`` counts all quantifiers and ``open_ended`` those without an upper end.
+    The text must not hold lone surrogates; parsed JSON never does. Raises :class:`PatternFault` for what is
+    no pattern, and for what cannot be matched in linear time: look-arounds, back-references, and patterns too
+    large for it.
     """
+    tree = read_pattern(pattern)
+    if _cheap(tree):
+        return re.compile(_python(tree)).search
+    growing = not _anchored(tree) or any(isinstance(one, Repeat) and one.high is None for one in _terms(tree))
+    if _states(tree) > (_MAX_STATES_EACH if growing else _MAX_STATES):
+        raise PatternFault(_TOO_LARGE)
+    return _rust_matcher(tree)
 
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-        self.at = 0
-        self.ways = 1
-        self.widest = 1
-        self.quantifiers = 0
-        self.open_ended = 0
-        self.forks_at_top = False
-        self._depth = 0
 
-    def alternatives(self) -> str:
-        """Read up to the end or the closing parenthesis."""
-        branches = [self._sequence()]
-        while self._take("|"):
-            branches.append(self._sequence())
-        if len(branches) > 1:
-            self.ways *= len(branches)
-            self.forks_at_top = self.forks_at_top or not self._depth
-        return "|".join(branches)
+def _anchored(tree: Choice) -> bool:
+    """Say whether a match can only begin at the start of the text."""
+    return all(branch[:1] == (Edge("^"),) for branch in tree.branches)
 
-    def _take(self, text: str) -> bool:
-        if self.pattern.startswith(text, self.at):
-            self.at += len(text)
-            return True
+
+def _inner(term: Term) -> Iterator[Term]:
+    if isinstance(term, Choice):
+        for branch in term.branches:
+            yield from branch
+    elif isinstance(term, Repeat):
+        yield term.term
+
+
+def _terms(term: Term) -> Iterator[Term]:
+    """Give a term and all terms inside it."""
+    yield term
+    for inner in _inner(term):
+        yield from _terms(inner)
+
+
+def _states(term: Term) -> int:
+    """Count the places that a match can be at, about as an automaton would have states."""
+    inside = sum(map(_states, _inner(term)))
+    if isinstance(term, Repeat):
+        return inside * max(1, term.low if term.high is None else term.high)
+    return 1 + inside
+
+
+def _cheap(tree: Choice) -> bool:
+    """Say whether a backtracking engine is sure to be quick, too.
+
+    One repetition without end, or one start that moves, lets it take its steps again for each character of
+    the text; a second one would make that the square.
+    """
+    terms = list(_terms(tree))
+    repeats = [term for term in terms if isinstance(term, Repeat)]
+    if any(isinstance(term, Characters) and term.properties for term in terms):
         return False
+    if any(term.high != 1 and not _simple(term.term) for term in repeats):
+        return False
+    growing = sum(term.high is None for term in repeats) + (not _anchored(tree))
+    return growing <= 1 and _steps(tree, 1)[0] <= (_MAX_STEPS_EACH if growing else _MAX_STEPS)
 
-    def _sequence(self) -> str:
-        parts: list[str] = []
-        while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
-            before = self.ways, self.quantifiers
-            atom, repeatable = self._atom()
-            nested = (self.ways, self.quantifiers) != before
-            parts.append(atom + self._quantifier(repeatable=repeatable, nested=nested))
-        return "".join(parts)
 
-    def _quantifier(self, *, repeatable: bool, nested: bool) -> str:
-        found = _QUANTIFIER.match(self.pattern, self.at)
-        if found is None:
-            return ""
-        if not repeatable:
-            raise PatternFault("a quantifier stands where there is nothing to repeat")
-        self.at = found.end()
-        self.quantifiers += 1
-        text = found[0]
-        if text[0] == "?":
-            self.ways *= 2
-            return text
-        if nested:
-            raise PatternFault("a group is repeated that has a quantifier or alternatives inside")
-        if text[0] in "*+" or found["high"] == "":
-            self.open_ended += 1
-        low = int(found["low"] or 0)
-        high = int(found["high"] or low)
-        if low > high:
-            raise PatternFault("a quantifier's bounds are out of order")
-        self.ways *= high - low + 1
-        self.widest = max(self.widest, high)
-        return text
+def _simple(term: Term) -> bool:
+    """Say whether there is one way only to match a term."""
+    return not any(
+        isinstance(inner, Repeat) or (isinstance(inner, Choice) and len(inner.branches) > 1)
+        for inner in _terms(term)
+    )
 
-    def _atom(self) -> tuple[str, bool]:
-        character = self.pattern[self.at]
-        self.at += 1
-        if character == "^":
-            return "^", False
-        if character == "$":
-            return r"\Z", False
-        if character == ".":
-            return "[^\n\r\u2028\u2029]", True
-        if character == "(":
-            return self._group(), True
-        if character == "[":
-            return self._class(), True
-        if character == "\\":
-            return self._escape()
-        if character in _SYNTAX and character != "/":
-            raise PatternFault(f"{character} stands for itself only when it is escaped")
-        return re.escape(character), True
 
-    def _group(self) -> str:
-        if not self._take("?:") and self.pattern.startswith("?", self.at):
-            raise PatternFault("lookaround and named groups are not available yet")
-        self._depth += 1
-        inner = self.alternatives()
-        self._depth -= 1
-        if not self._take(")"):
-            raise PatternFault("a group does not end")
-        return f"(?:{inner})"
+def _steps(term: Term, ways: int) -> tuple[int, int]:
+    """Bound the steps that trying a term takes when what precedes it can match in so many ways.
 
-    def _escape(self) -> tuple[str, bool]:
-        letter = self.pattern[self.at : self.at + 1]
-        if letter in {"b", "B"}:
-            self.at += 1
-            return f"(?a:\\{letter})", False
-        if letter.lower() in _CLASSES:
-            self.at += 1
-            return f"[{'^' if letter.isupper() else ''}{_CLASSES[letter.lower()]}]", True
-        return re.escape(self._escaped_character("")), True
+    Gives the steps, and the number of ways to match everything up to the term's end.
+    """
+    if isinstance(term, Repeat):
+        steps, after = _steps(term.term, ways)
+        if term.high is None:
+            return steps * max(1, term.low), ways
+        after = after + ways if term.high == 1 else ways * (term.high - term.low + 1)
+        return steps * max(1, term.high), after
+    if isinstance(term, Choice):
+        steps = after = 0
+        for branch in term.branches:
+            behind = ways
+            for inner in branch:
+                taken, behind = _steps(inner, behind)
+                steps += taken
+            after += behind
+        return steps + ways, after
+    return ways, ways
 
-    def _escaped_character(self, also: str) -> str:
-        found = _HEX.match(self.pattern, self.at)
-        if found:
-            self.at = found.end()
-            code = int(found[1] or found[2] or found[3], 16)
-            if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-                raise PatternFault("an escape is no Unicode scalar value")
-            return chr(code)
-        letter = self.pattern[self.at : self.at + 1]
-        self.at += 1
-        if letter in _CONTROLS:
-            return _CONTROLS[letter]
-        if letter and (letter in _SYNTAX or letter in also):
-            return letter
-        raise PatternFault(f"the escape \\{letter} is not available")
 
-    def _class(self) -> str:
-        negated = "^" if self._take("^") else ""
-        parts: list[str] = []
-        while not self._take("]"):
-            low = self._class_part()
-            if len(low) > 1:
-                if re.match("-[^]]", self.pattern[self.at :]):
-                    raise PatternFault("a range in a class begins with several characters")
-                parts.append(low)
-                continue
-            if self._take("-"):
-                if self.pattern.startswith("]", self.at):
-                    parts.append(f"{re.escape(low)}\\-")
-                    continue
-                high = self._class_part()
-                if len(high) > 1 or high < low:
-                    raise PatternFault("a range in a class is out of order")
-                parts.append(f"{re.escape(low)}-{re.escape(high)}")
-            else:
-                parts.append(re.escape(low))
-        if not parts:
-            raise PatternFault("a class is empty")
-        return f"[{negated}{''.join(parts)}]"
+_PYTHON_EDGES: Final = {
+    "^": r"\A",
+    "$": r"\Z",
+    "b": r"(?a:\b)",
+    # Not \B, which Python does not find in an empty text.
+    "B": r"(?a:(?<=\w)(?=\w)|(?<!\w)(?!\w))",
+}
+_RUST_EDGES: Final = {"^": r"\A", "$": r"\z", "b": r"(?-u:\b)", "B": r"(?-u:\B)"}
 
-    def _class_part(self) -> str:
-        """Give one character, or the ready text of an escape that means several."""
-        if self.at >= len(self.pattern):
-            raise PatternFault("a class does not end")
-        character = self.pattern[self.at]
-        self.at += 1
-        if character != "\\":
-            return character
-        letter = self.pattern[self.at : self.at + 1]
-        if letter in _CLASSES:
-            self.at += 1
-            return _CLASSES[letter]
-        if letter == "b":
-            self.at += 1
-            return "\b"
-        return self._escaped_character("-")
+
+def _python(term: Term) -> str:
+    if isinstance(term, Edge):
+        return _PYTHON_EDGES[term.kind]
+    if isinstance(term, Characters):
+        return _set(term, "\\U{:08x}")
+    return _written(term, _python)
+
+
+def _rust(term: Term) -> str:
+    if isinstance(term, Edge):
+        return _RUST_EDGES[term.kind]
+    if isinstance(term, Characters):
+        return _set(term, "\\x{{{:x}}}")
+    return _written(term, _rust)
+
+
+def _written(term: Choice | Repeat, write: Callable[[Term], str]) -> str:
+    """Write a group or a repetition, which all engines spell alike."""
+    if isinstance(term, Choice):
+        return f"(?:{'|'.join(''.join(map(write, branch)) for branch in term.branches)})"
+    high = "" if term.high is None else term.high
+    return f"{write(term.term)}{{{term.low},{high}}}"
+
+
+def _set(term: Characters, code: str) -> str:
+    """Write a set of characters, in code points written as ``code`` says."""
+    parts = [
+        code.format(low) if low == high else f"{code.format(low)}-{code.format(high)}"
+        for low, high in term.ranges
+    ]
+    parts += [f"\\{'P' if negated else 'p'}{{{name}}}" for name, negated in term.properties]
+    if not parts:
+        return "(?s:.)"
+    return f"[{'^' if term.negated else ''}{''.join(parts)}]"
+
+
+def _rust_matcher(tree: Choice) -> Callable[[str], object]:
+    found = _rust_engine(_rust(tree))
+    if found is not None:
+        return found
+    for term in _terms(tree):
+        for name, _ in term.properties if isinstance(term, Characters) else ():
+            if _rust_engine(f"\\p{{{name}}}") is None:
+                raise PatternFault(f"the Unicode property {name} is not known")
+    raise PatternFault(_TOO_LARGE)
+
+
+def _rust_engine(text: str) -> Callable[[str], object] | None:
+    import jsonschema_rs  # noqa: PLC0415 - see the module's text
+
+    try:
+        # Without RegexOptions it would be an engine that backtracks.
+        validator = jsonschema_rs.Draft202012Validator(
+            {"pattern": text}, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except jsonschema_rs.ValidationError:
+        return None
+    return validator.is_valid
