@@ -6,18 +6,22 @@ The listener calls :func:`admit` once a head is whole and :func:`judge` once the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.core.forms import FormFault, read_form
 from gateway.core.head import parse_media_type, read_head
-from gateway.core.parameters import judge_parameters
+from gateway.core.multipart import read_multipart
+from gateway.core.parameters import NO_FINDINGS, ParameterFindings, judge_header_parameters, judge_parameters
 from gateway.core.parse import JsonFault, parse
+from gateway.core.reading import ANYTHING
+from gateway.core.report import MAX_VIOLATIONS
 from gateway.core.route import Route, RouteTable
-from gateway.core.types import Permit, Phase, Rejection, Validator, Violation
+from gateway.core.types import NOTHING_FOUND, Content, Findings, Layer, MediaType, Permit, Phase, Rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from gateway.core.types import Body, Json, Operation, RequestHead, Verdict, Violation
 
-    from gateway.core.types import Body, Operation, RequestHead, Verdict
+_NONE: Final[frozenset[Layer]] = frozenset()
 
 
 class Rules(NamedTuple):
@@ -27,16 +31,23 @@ class Rules(NamedTuple):
     max_depth: int
 
 
+class Entity(NamedTuple):
+    """What the head says of a body: its media type, and what the contract has for that."""
+
+    content: Content
+    media_type: MediaType
+
+
 class Admission(NamedTuple):
-    """A request whose head was accepted: its route, and what will judge its body (None: no body known)."""
+    """A request whose head was accepted: its route, and its body (None: none known, or not judged)."""
 
     route: Route
-    validator: Validator | None
+    entity: Entity | None
 
 
 def admit(rules: Rules, head: RequestHead) -> Admission | Rejection:
     """Do the phases that need the head only: route, and of body what the head already tells."""
-    route = rules.routes.match(head.method, head.path)
+    route = rules.routes.match(head.method, head.path, head)
     if not isinstance(route, Route):
         if route:
             allow = ", ".join(sorted(route))
@@ -51,12 +62,14 @@ def admit(rules: Rules, head: RequestHead) -> Admission | Rejection:
 
 
 def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
-    """Check what the head says of the body: encoding, media type, length."""
+    """Check what the head says of the body: length, encoding, media type; with mode ``off``, its length."""
     operation = route.operation
     body = operation.body
     length = head.length
     if length is not None and length > operation.max_bytes:
         return too_large(operation.max_bytes)
+    if not operation.judged:
+        return Admission(route, None)
     encoding = head.block.first.get(b"content-encoding")
     if encoding is not None and encoding.lower() != b"identity":
         return Rejection(
@@ -67,33 +80,37 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
         )
     if body is None:
         return Admission(route, None) if length is None or length == 0 else _unexpected_body()
-    validator: Validator | None = head.block.derived.get(body)
-    if validator is None:
+    entity: Entity | None = head.block.derived.get(body)
+    if entity is None:
         if length == 0 and b"content-type" not in head.block.first:
             return Admission(route, None)
-        found = _choose_validator(body, head.block.first.get(b"content-type"))
+        found = choose_content(body, head.block.first.get(b"content-type"))
         if isinstance(found, Rejection):
             return found
-        validator = found
+        entity = found
         head.block.keep(body, found)
-    return Admission(route, validator)
+    return Admission(route, entity)
 
 
-def _choose_validator(body: Body, value: bytes | None) -> Validator | Rejection:
-    """Find what judges a body of the media type in the Content-Type ``value``."""
+def choose_content(body: Body, value: bytes | None) -> Entity | Rejection:
+    """Find what judges a body of the Content-Type ``value``: the type itself, or else the narrowest range."""
     if value is None:
-        return _unsupported(body.media_types, "The request has no Content-Type.")
+        return _unsupported(body, "The request has no Content-Type.")
     media_type = parse_media_type(value)
     if media_type is None:
-        return _unsupported(body.media_types, "The Content-Type is malformed.")
-    validator = body.media_types.get(media_type.essence)
-    if validator is None or media_type.charset not in (None, "utf-8"):
-        return _unsupported(body.media_types, "The Content-Type is not accepted.")
-    return validator
+        return _unsupported(body, "The Content-Type is malformed.")
+    essence = media_type.essence
+    listed = body.media_types
+    content = listed.get(essence) or listed.get(essence.partition("/")[0] + "/*") or listed.get("*/*")
+    if content is None or media_type.charset not in (None, "utf-8"):
+        return _unsupported(body, "The Content-Type is not accepted.")
+    if content.kind == "multipart" and media_type.boundary is None:
+        return _unsupported(body, "The Content-Type has no boundary, or one that is malformed.")
+    return Entity(content, media_type)
 
 
-def _unsupported(media_types: Mapping[str, Validator], message: str) -> Rejection:
-    accepted = ", ".join(sorted(media_types))
+def _unsupported(body: Body, message: str) -> Rejection:
+    accepted = ", ".join(sorted(body.media_types))
     return Rejection(
         Phase.BODY,
         "unsupported_media_type",
@@ -116,50 +133,144 @@ def too_large(limit: int) -> Rejection:
 def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) -> Verdict:
     """Do the phases parse and schema on a whole body.
 
-    Never raises: a validator that does is in doubt, and what is in doubt is refused.
+    Never raises: a validator that does is in doubt, and what is in doubt is refused, whatever the mode.
     """
-    route, validator = admission
+    route, entity = admission
     operation = route.operation
-    violations: list[Violation] = []
-    try:
-        if operation.path_parameters or operation.query_parameters or head.query is not None:
-            violations = judge_parameters(operation, route.values, head.query)
-    except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
-        return _in_doubt()
-    found = judge_body(rules, operation, validator, body)
-    if isinstance(found, Rejection):
-        return found
-    violations += found
-    if violations:
-        return reject(violations)
-    return Permit(head, operation, body)
+    findings: Findings | None = None
+    if operation.judged:
+        try:
+            parameters = (
+                _judge_head(rules, head, route)
+                if operation.header_parameters
+                else judge_parameters(operation, route.values, head.query, rules.max_depth)
+            )
+        except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
+            return _in_doubt()
+        found = judge_body(rules, operation, entity, body)
+        if isinstance(found, Rejection):
+            return found
+        if found is not NOTHING_FOUND or parameters is not NO_FINDINGS:
+            verdict = _weigh(rules, admission, body, parameters, found)
+            if isinstance(verdict, Rejection):
+                return verdict
+            findings = verdict
+    return Permit(head, operation, body, findings)
+
+
+def _judge_head(rules: Rules, head: RequestHead, route: Route) -> ParameterFindings:
+    """Judge path, query and header; good header fields are known by their bytes the next time."""
+    operation = route.operation
+    found = judge_parameters(operation, route.values, head.query, rules.max_depth)
+    if operation not in head.block.derived:
+        more = judge_header_parameters(operation, head.block.fields, rules.max_depth)
+        if more.total:
+            return _joined(found, more)
+        head.block.keep(operation, value=True)
+    return found
+
+
+def _joined(one: ParameterFindings, other: ParameterFindings) -> ParameterFindings:
+    return ParameterFindings(
+        (one.violations + other.violations)[:MAX_VIOLATIONS],
+        one.total + other.total,
+        one.unreadable + other.unreadable,
+    )
+
+
+def _weigh(
+    rules: Rules, admission: Admission, body: bytes, parameters: ParameterFindings, found: Findings
+) -> Findings | Rejection:
+    """Refuse for what is enforced, that alone; or give all that was found where nothing of it is."""
+    operation = admission.route.operation
+    reported = operation.reported
+    everything = _together(parameters.violations, parameters.total, found)
+    if not reported:
+        return reject(everything)
+    enforced = judge_body(rules, operation, admission.entity, body, reported) if found.total else found
+    if isinstance(enforced, Rejection):
+        return enforced
+    if Layer.CONTRACT in reported:
+        enforced = _together(parameters.unreadable, len(parameters.unreadable), enforced)
+    else:
+        enforced = _together(parameters.violations, parameters.total, enforced)
+    return reject(enforced) if enforced.total else everything
+
+
+def _together(violations: tuple[Violation, ...], total: int, found: Findings) -> Findings:
+    return Findings((*violations, *found.violations)[:MAX_VIOLATIONS], total + found.total)
 
 
 def judge_body(
-    rules: Rules, operation: Operation, validator: Validator | None, body: bytes
-) -> list[Violation] | Rejection:
-    """Judge a body alone: give its violations, none for a good one, or a refusal that stands by itself."""
+    rules: Rules,
+    operation: Operation,
+    entity: Entity | None,
+    body: bytes,
+    without: frozenset[Layer] = _NONE,
+) -> Findings | Rejection:
+    """Judge a body alone: give what is wrong by its schema, or a refusal that stands by itself.
+
+    For a good body that is :data:`NOTHING_FOUND` itself. ``without`` leaves out the violations of these
+    layers. Never raises.
+    """
     if not body and (operation.body is None or not operation.body.required):
-        return []
+        return NOTHING_FOUND
     if operation.body is None:
         return _unexpected_body()
-    if validator is None or not body:
-        return Rejection(Phase.PARSE, "invalid_json", "The request body is empty; JSON was expected.")
+    if entity is None or (not body and entity.content.kind != "form"):
+        return _empty(operation.body, entity)
+    content = entity.content
+    validator = content.validator
     try:
-        value = parse(body, max_depth=rules.max_depth)
+        value = (
+            parse(body, max_depth=rules.max_depth) if content.kind == "json" else _read(entity, body, rules)
+        )
         if validator.fast(value):
-            return []
-        return validator.full(value) or _in_doubt()
+            return NOTHING_FOUND
+        found = validator.full(value, without) if without else validator.full(value)
+        if found.total:
+            return found
+        return NOTHING_FOUND if without else _in_doubt()
     except JsonFault as fault:
         return Rejection(Phase.PARSE, fault.code, fault.message)
+    except FormFault as fault:
+        return Rejection(Phase.PARSE, fault.code, fault.message, fault.param)
     except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
         return _in_doubt()
 
 
-def reject(violations: Sequence[Violation]) -> Rejection:
+def _read(entity: Entity, body: bytes, rules: Rules) -> Json:
+    """Read a body that is not JSON; raises FormFault and, for JSON inside a form, JsonFault."""
+    content, media_type = entity
+    reading = content.reading or ANYTHING
+    if content.kind == "form":
+        return read_form(body, reading, max_depth=rules.max_depth)
+    if content.kind == "multipart":
+        boundary = media_type.boundary or b""
+        return read_multipart(body, boundary, reading, content.encodings, max_depth=rules.max_depth)
+    if media_type.charset is None and not media_type.essence.startswith("text/"):
+        return body.decode("latin-1")  # a character for each byte: lengths are in bytes
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormFault("bad_request", "The request body is not UTF-8.") from None
+
+
+def _empty(body: Body, entity: Entity | None) -> Rejection:
+    kinds = (
+        {content.kind for content in body.media_types.values()} if entity is None else {entity.content.kind}
+    )
+    if "json" in kinds:
+        return Rejection(Phase.PARSE, "invalid_json", "The request body is empty; JSON was expected.")
+    return Rejection(Phase.PARSE, "bad_request", "The request body is empty.")
+
+
+def reject(findings: Findings) -> Rejection:
     """Make the schema phase's refusal out of at least one violation; the first one speaks for all."""
-    first = violations[0]
-    return Rejection(Phase.SCHEMA, first.code, first.message, first.param, tuple(violations))
+    first = findings.violations[0]
+    return Rejection(
+        Phase.SCHEMA, first.code, first.message, first.param, findings.violations, findings.total
+    )
 
 
 def _in_doubt() -> Rejection:

@@ -149,23 +149,34 @@ _MEDIA_PARAMETER: Final = re.compile(rb";[ \t]*(" + TOKEN + rb")=(?:(" + TOKEN +
 _JSON: Final = MediaType("application/json", None)
 
 
+_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
 def parse_media_type(value: bytes) -> MediaType | None:
     """Parse a Content-Type value (RFC 9110 section 8.3.1); None if it is malformed.
 
-    Only the charset parameter is kept; a second charset makes the value malformed.
+    Only charset and boundary (RFC 2046 section 5.1.1) are kept; a second one of either makes the value
+    malformed.
     """
     if value == b"application/json":
         return _JSON
     match = _MEDIA_TYPE.fullmatch(value)
     if match is None:
         return None
-    charset: str | None = None
+    kept: dict[bytes, bytes] = {}
     for name, token, quoted in _MEDIA_PARAMETER.findall(match[2]):
-        if name.lower() == b"charset":
-            if charset is not None:
+        lower = name.lower()
+        if lower in (b"charset", b"boundary"):
+            if lower in kept:
                 return None
-            charset = (token or quoted).decode("latin-1").lower()
-    return MediaType(match[1].decode("ascii").lower(), charset)
+            kept[lower] = token or quoted
+    charset = kept.get(b"charset")
+    boundary = kept.get(b"boundary", b"")
+    return MediaType(
+        match[1].decode("ascii").lower(),
+        None if charset is None else charset.decode("latin-1").lower(),
+        boundary if _BOUNDARY.fullmatch(boundary) is not None else None,
+    )
 
 
 _TRACEPARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.core.types import Operation
+    from gateway.core.types import Condition, Operation, RequestHead
 
 
 class Route(NamedTuple):
@@ -26,7 +28,7 @@ class Route(NamedTuple):
 
 
 class RouteConflictError(ValueError):
-    """Two operations claim the same method and template. Carries both."""
+    """Two operations claim the same method and template under the same conditions. Carries both."""
 
     def __init__(self, first: Operation, second: Operation) -> None:
         self.first = first
@@ -34,22 +36,155 @@ class RouteConflictError(ValueError):
         super().__init__(f"{first.name} and {second.name} are both {first.method} {first.template}")
 
 
-class _Node:
-    """One segment's place in the tree: literal children, the child of a template, and what ends here."""
+class _Pattern(NamedTuple):
+    """A segment with names and literal text: ``{id}.json``, ``{name}:cancel``, ``{a}:{b}``."""
 
-    __slots__ = ("any", "literal", "methods")
+    prefix: str
+    between: tuple[str, ...]
+    suffix: str
+
+    def match(self, segment: str) -> tuple[str, ...] | None:
+        """Give what stands for the names, none of it empty; None where that could be told in two ways."""
+        if not segment.startswith(self.prefix) or not segment.endswith(self.suffix):
+            return None
+        rest = segment[len(self.prefix) : len(segment) - len(self.suffix)]
+        values: list[str] = []
+        for literal in self.between:
+            value, found, rest = rest.partition(literal)
+            if not found or literal in rest:
+                return None
+            values.append(value)
+        values.append(rest)
+        return tuple(values) if all(values) else None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Say when it is tried: the more literal text the sooner, and the fewer names."""
+        return -sum(map(len, (self.prefix, *self.between, self.suffix))), len(self.between)
+
+
+_WHOLE: Final = _Pattern("", (), "")
+
+
+_NAME: Final = re.compile(r"\{[^{}]*\}")
+
+
+class _Choices:
+    """Operations of one path of which some have conditions: by method, those with most conditions first."""
+
+    __slots__ = ("_by_fields_alone", "_operations")
+
+    def __init__(self) -> None:
+        self._operations: dict[str, list[Operation]] = {}
+        self._by_fields_alone = True
+
+    def add(self, operation: Operation) -> None:
+        """Take one more; RouteConflictError if another has the same conditions."""
+        known = self._operations.setdefault(operation.method, [])
+        for other in known:
+            if set(other.conditions) == set(operation.conditions):
+                raise RouteConflictError(other, operation)
+        known.append(operation)
+        known.sort(key=lambda item: -len(set(item.conditions)))
+        if any(condition.where != "header" for condition in operation.conditions):
+            self._by_fields_alone = False
+
+    def holding(self, head: RequestHead | None) -> dict[str, Operation]:
+        """Give, by method, the first operation whose conditions hold."""
+        if head is None or not self._by_fields_alone:
+            return self._find(head)
+        found: dict[str, Operation] | None = head.block.derived.get(self)
+        if found is None:
+            found = self._find(head)
+            head.block.keep(self, found)
+        return found
+
+    def _find(self, head: RequestHead | None) -> dict[str, Operation]:
+        found: dict[str, Operation] = {}
+        for method, operations in self._operations.items():
+            for operation in operations:
+                if all(_holds(condition, head) for condition in operation.conditions):
+                    found[method] = operation
+                    break
+        return found
+
+
+def _holds(condition: Condition, head: RequestHead | None) -> bool:
+    """Say whether a request has what a condition asks for; what stands twice is for the judges to refuse."""
+    if head is None:
+        return False
+    if condition.where == "query":
+        wanted = (condition.name, condition.value)
+        parts = head.query.split("&") if head.query else ()
+        return any((unquote(name), unquote(value)) == wanted for name, _, value in map(_pair, parts))
+    name, value = condition.name.encode("latin-1"), condition.value.encode("latin-1", "replace")
+    return any(
+        lower == name and value in [member.strip(b" \t") for member in listed.split(b",")]
+        for _, lower, listed in head.block.fields
+    )
+
+
+def _pair(part: str) -> tuple[str, str, str]:
+    return part.partition("=")
+
+
+class _Node:
+    """One segment's place in the tree: its children, and what ends here.
+
+    Where there are ``mixed`` children there is an ``any``, too, if only an empty one. ``choices`` takes the
+    place of ``methods`` where something that ends here has conditions.
+    """
+
+    __slots__ = ("any", "choices", "literal", "methods", "mixed")
 
     def __init__(self) -> None:
         self.literal: dict[str, _Node] = {}
+        self.mixed: list[tuple[_Pattern, _Node]] = []
         self.any: _Node | None = None
         self.methods: dict[str, Operation] = {}
+        self.choices: _Choices | None = None
+
+    def child(self, segment: str) -> _Node:
+        """Give the child for one segment of a template, made if need be."""
+        if "{" not in segment:
+            return self.literal.setdefault(segment, _Node())
+        if self.any is None:
+            self.any = _Node()
+        prefix, *between, suffix = _NAME.split(segment)
+        pattern = _Pattern(prefix, tuple(between), suffix)
+        if pattern == _WHOLE:
+            return self.any
+        for known, node in self.mixed:
+            if known == pattern:
+                return node
+        node = _Node()
+        self.mixed.append((pattern, node))
+        self.mixed.sort(key=lambda item: item[0].order)
+        return node
+
+    def end(self, operation: Operation) -> None:
+        """Let an operation end here; RouteConflictError if another one of the method does."""
+        if self.choices is None and not operation.conditions:
+            other = self.methods.setdefault(operation.method, operation)
+            if other is not operation:
+                raise RouteConflictError(other, operation)
+            return
+        if self.choices is None:
+            self.choices = _Choices()
+            for other in self.methods.values():
+                self.choices.add(other)
+        self.choices.add(operation)
 
 
 class RouteTable:
     """All operations of a snapshot by path. Immutable once made.
 
-    A template's ``{name}`` matches one whole, non-empty segment of the raw path, undecoded. A literal
-    segment wins over a template's (OpenAPI 3.0.3, "Path Templating Matching").
+    A template's ``{name}`` matches one whole, non-empty segment of the raw path, undecoded, or together with
+    literal text a part of one. A literal segment wins over a mixed one, and that, the more literal text the
+    sooner, over a name alone (OpenAPI 3.0.3, "Path Templating Matching").
+
+    Of operations with the same method and template, those are looked at first that have most conditions. One
+    whose conditions do not hold is as if it did not exist.
     """
 
     __slots__ = ("_root",)
@@ -60,23 +195,16 @@ class RouteTable:
         for operation in operations:
             node = self._root
             for segment in operation.template.split("/")[1:]:
-                if segment.startswith("{"):
-                    if node.any is None:
-                        node.any = _Node()
-                    node = node.any
-                else:
-                    node = node.literal.setdefault(segment, _Node())
-            if operation.method in node.methods:
-                raise RouteConflictError(node.methods[operation.method], operation)
-            node.methods[operation.method] = operation
+                node = node.child(segment)
+            node.end(operation)
 
-    def match(self, method: str, path: str) -> Route | frozenset[str]:
-        """Find the operation of a request.
+    def match(self, method: str, path: str, head: RequestHead | None = None) -> Route | frozenset[str]:
+        """Find the operation of a request; ``head`` is what conditions are looked for in.
 
         Gives the methods that the path does have where it lacks this one; an empty set where there is
         no such path at all.
         """
-        found = _walk(self._root, path.split("/"), 1, ())
+        found = _walk(self._root, path.split("/"), 1, (), head)
         if found is None:
             return _NO_METHODS
         methods, values = found
@@ -88,7 +216,7 @@ _NO_METHODS: frozenset[str] = frozenset()
 
 
 def _walk(
-    node: _Node, segments: list[str], at: int, values: tuple[str, ...]
+    node: _Node, segments: list[str], at: int, values: tuple[str, ...], head: RequestHead | None
 ) -> tuple[dict[str, Operation], tuple[str, ...]] | None:
     """Give the methods at the path's end and what stands for the templates on the way."""
     for index in range(at, len(segments)):
@@ -99,11 +227,29 @@ def _walk(
             if template is None:
                 node = literal
                 continue
-            found = _walk(literal, segments, index + 1, values)
+            found = _walk(literal, segments, index + 1, values, head)
             if found is not None:
                 return found
         if template is None or not segment:
             return None
+        if node.mixed:
+            found = _walk_mixed(node, segments, index, values, head)
+            if found is not None:
+                return found
         values = (*values, segment)
         node = template
-    return (node.methods, values) if node.methods else None
+    methods = node.methods if node.choices is None else node.choices.holding(head)
+    return (methods, values) if methods else None
+
+
+def _walk_mixed(
+    node: _Node, segments: list[str], at: int, values: tuple[str, ...], head: RequestHead | None
+) -> tuple[dict[str, Operation], tuple[str, ...]] | None:
+    """Try the children that stand for a part of the segment at ``at``."""
+    for pattern, child in node.mixed:
+        parts = pattern.match(segments[at])
+        if parts is not None:
+            found = _walk(child, segments, at + 1, (*values, *parts), head)
+            if found is not None:
+                return found
+    return None

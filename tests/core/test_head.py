@@ -283,7 +283,27 @@ MEDIA_TYPES = {
 @pytest.mark.parametrize(("value", "expected"), MEDIA_TYPES.items())
 def test_media_types(value: bytes, expected: tuple[str, str | None]) -> None:
     """A Content-Type is its type in lower case and its charset."""
-    assert parse_media_type(value) == expected
+    assert parse_media_type(value) == (*expected, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "boundary"),
+    [
+        (b"multipart/form-data; boundary=a-B", b"a-B"),
+        (b'multipart/form-data;charset=utf-8; Boundary="a b:/=?"', b"a b:/=?"),
+        (b"a/b; boundary=" + b"x" * 70, b"x" * 70),
+        (b"a/b; boundary=" + b"x" * 71, None),
+        (b'a/b; boundary="a "', None),
+        (b'a/b; boundary="a\\"b"', None),
+        (b'a/b; boundary=""', None),
+        (b"a/b; boundary=a!b", None),
+    ],
+)
+def test_boundaries(value: bytes, boundary: bytes | None) -> None:
+    """A boundary keeps its case; one outside the grammar is none (RFC 2046 section 5.1.1)."""
+    found = parse_media_type(value)
+    assert found is not None
+    assert found.boundary == boundary
 
 
 @pytest.mark.parametrize(
@@ -297,6 +317,7 @@ def test_media_types(value: bytes, expected: tuple[str, str | None]) -> None:
         b"a b/c",
         b"a/b c",
         b"a/b; charset",
+        b"a/b; boundary=a; boundary=a",
         b"a/b; =c",
         b'a/b; c="d',
         b"a/b, c/d",

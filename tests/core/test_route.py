@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.head import read_head
 from gateway.core.route import Route, RouteConflictError, RouteTable
-from gateway.core.schema import compile_schema
-from gateway.core.types import Operation, Parameter
+from gateway.core.types import Condition, Operation, RequestHead
+from tests.support.plane import make_parameter
 
 
-def operation(method: str, template: str) -> Operation:
-    names = [segment[1:-1] for segment in template.split("/") if segment.startswith("{")]
-    anything = compile_schema(True)
-    parameters = tuple(Parameter(name, "path", "string", required=True, validator=anything) for name in names)
-    return Operation(f"{method} {template}", "c", method, template, "main", 100, parameters)
+def operation(method: str, template: str, *conditions: Condition) -> Operation:
+    names = re.findall(r"\{([^}]*)\}", template)
+    parameters = tuple(make_parameter(name, "path", True, required=True) for name in names)
+    name = " ".join([method, template, *(item.value for item in conditions)])
+    return Operation(name, "c", method, template, "main", 100, parameters, conditions=conditions)
 
 
 def matches(template: str, path: str) -> tuple[str, ...] | None:
@@ -104,3 +107,113 @@ def test_the_root() -> None:
     assert isinstance(table.match("GET", "/"), Route)
     assert table.match("POST", "/") == {"GET"}
     assert table.match("GET", "//") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "values"),
+    [
+        ("/f/a.json", "/f/{id}.json", ("a",)),
+        ("/f/a.json.json", "/f/{id}.json", ("a.json",)),
+        ("/f/.json", "/f/{id}", (".json",)),
+        ("/f/x-a.json", "/f/x-{id}.json", ("a",)),
+        ("/f/x.json", "/f/{id}.json", ("x",)),
+        ("/f/search.json", "/f/search.json", ()),
+        ("/f/a:b", "/f/{a}:{b}", ("a", "b")),
+        ("/f/a:b:c", "/f/{id}", ("a:b:c",)),
+        ("/f/:b", "/f/{id}", (":b",)),
+        ("/f/a", "/f/{id}", ("a",)),
+        ("/f/a.json/x", "/f/{id}.json/x", ("a",)),
+        ("/f/a.json/y", "/f/{id}/y", ("a.json",)),
+        ("/g/a.json", "/g/{id}.json", ("a",)),
+        ("/g/a.xml", None, ()),
+        ("/g/", None, ()),
+        ("/g/a.json/x", None, ()),
+    ],
+)
+def test_names_beside_text(path: str, template: str | None, values: tuple[str, ...]) -> None:
+    """A name may be a part of a segment; most literal text wins; two ways to tell it are none."""
+    templates = (
+        "/f/{id}", "/f/{id}.json", "/f/x-{id}.json", "/f/search.json", "/f/{a}:{b}", "/f/{id}.json/x",
+        "/f/{id}/y", "/g/{id}.json",
+    )  # fmt: skip
+    found = RouteTable([operation("GET", one) for one in templates]).match("GET", path)
+    if template is None:
+        assert found == frozenset()
+    else:
+        assert isinstance(found, Route)
+        assert (found.operation.template, found.values) == (template, values)
+
+
+def test_names_beside_text_conflict() -> None:
+    """Mixed segments with the same text are the same route."""
+    with pytest.raises(RouteConflictError):
+        RouteTable([operation("GET", "/{a}.json"), operation("GET", "/{b}.json")])
+
+
+def head_of(*lines: str, target: str = "/a") -> RequestHead:
+    raw = "\r\n".join([f"GET {target} HTTP/1.1", "Host: a", *lines, "", ""])
+    head = read_head(raw.encode())
+    assert isinstance(head, RequestHead)
+    return head
+
+
+V1 = Condition("header", "beta", "v1")
+V2 = Condition("header", "beta", "v2")
+TRUE = Condition("query", "beta", "true")
+
+
+def matched(table: RouteTable, *lines: str, target: str = "/a", method: str = "GET") -> str | set[str]:
+    head = head_of(*lines, target=target)
+    found = table.match(method, head.path, head)
+    assert found == table.match(method, head.path, head), "what is remembered of the fields changes nothing"
+    return found.operation.name if isinstance(found, Route) else set(found)
+
+
+def test_conditions() -> None:
+    """Of operations whose conditions hold, the one with most is taken, then the one that came first."""
+    routes = [
+        operation("GET", "/a"), operation("GET", "/a", V1), operation("GET", "/a", V2),
+        operation("GET", "/a", V2, V1),
+    ]  # fmt: skip
+    table = RouteTable(routes)
+    assert matched(table) == "GET /a"
+    assert matched(table, "Beta: v1") == "GET /a v1"
+    assert matched(table, "BETA: x,\tv2 , y") == "GET /a v2"
+    assert matched(table, "Beta: v3", "Beta: v2") == "GET /a v2"
+    assert matched(table, "Beta: V1") == "GET /a"
+    assert matched(table, "Beta: v1 v2") == "GET /a"
+    assert matched(table, "Beta: v2", "Beta: v1") == "GET /a v2 v1"
+    assert table.match("GET", "/a") == Route(routes[0], ())
+    both = RouteTable([operation("GET", "/a", V2), operation("GET", "/a", V1)])
+    assert matched(both, "Beta: v1, v2") == "GET /a v2"
+
+
+def test_conditions_of_queries() -> None:
+    """A query parameter decides by its decoded name and value."""
+    table = RouteTable([operation("GET", "/a", TRUE), operation("GET", "/a", V1), operation("GET", "/a")])
+    assert matched(table, target="/a?x=1&b%65ta=tru%65") == "GET /a true"
+    assert matched(table, target="/a?beta=false") == "GET /a"
+    assert matched(table, target="/a?beta") == "GET /a"
+    assert matched(table) == "GET /a"
+    assert matched(table, "Beta: v1") == "GET /a v1"
+
+
+def test_as_if_it_did_not_exist() -> None:
+    """Without its condition, an operation's path and method are those of the others."""
+    table = RouteTable([operation("GET", "/a", V1), operation("POST", "/a"), operation("GET", "/b", V1)])
+    assert matched(table) == {"POST"}
+    assert matched(table, "Beta: v1", method="PUT") == {"GET", "POST"}
+    assert matched(table, target="/b") == set()
+    assert table.match("GET", "/b") == frozenset()
+    less = RouteTable([operation("GET", "/{x}"), operation("GET", "/a", V1)])
+    assert matched(less) == "GET /{x}"
+    assert matched(less, "Beta: v1") == "GET /a v1"
+
+
+def test_conflicting_conditions() -> None:
+    """The same conditions in another order are the same."""
+    for conditions in ((V1, V2), (V2, V1, V2)):
+        with pytest.raises(RouteConflictError):
+            RouteTable([operation("GET", "/a", V1, V2), operation("GET", "/a", *conditions)])
+    with pytest.raises(RouteConflictError):
+        RouteTable([operation("GET", "/a"), operation("GET", "/a", V1), operation("GET", "/a")])

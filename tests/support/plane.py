@@ -17,9 +17,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gateway.core.decide import Rules
+from gateway.core.reading import reading_of
 from gateway.core.route import RouteTable
-from gateway.core.schema import compile_schema
-from gateway.core.types import Body, Decision, Operation, Outcome, Parameter
+from gateway.core.schema import Schemas
+from gateway.core.types import Body, Content, Decision, Operation, Outcome, Parameter
 from gateway.listener.server import GatewayServer, Listener
 from gateway.listener.snapshot import Capacity, Deadlines, Snapshot
 from gateway.upstream.pool import Pool, UpstreamSettings
@@ -40,20 +41,39 @@ TIMEOUT = 5
 BODY = b'{"text": "hello"}'
 
 
+SCHEMAS = Schemas({})
+"""Compiles the schemas of tests, in plain form and without references."""
+
+
+def make_parameter(
+    name: str,
+    where: Any,
+    schema: Any,
+    *,
+    style: Any = None,
+    explode: bool | None = None,
+    required: bool = False,
+) -> Parameter:
+    """Make a parameter of a schema in plain form; style and explode are OpenAPI's defaults."""
+    style = style or ("form" if where == "query" else "simple")
+    explode = style in {"form", "deepObject"} if explode is None else explode
+    validator = SCHEMAS.validator(schema, parameter=name)
+    return Parameter(name, where, style, explode, required, reading_of(schema, {}), validator)
+
+
 def make_rules() -> Rules:
     """Give the operations that tests send to."""
     schema = {
-        "type": "object",
-        "properties": {"text": {"type": "string"}, "role": {"enum": ["user"]}},
+        "type": ["object"],
+        "properties": {"text": {"type": ["string"]}, "role": {"enum": ["user"]}},
         "required": ["text"],
         "additionalProperties": False,
     }
-    body = Body(required=True, media_types={"application/json": compile_schema(schema)})
-    optional = Body(required=False, media_types={"application/json": compile_schema(schema)})
-    text = compile_schema({"type": "string", "maxLength": 20}, parameter="thread_id")
-    limit = compile_schema({"type": "integer", "maximum": 100}, parameter="limit")
-    thread = Parameter("thread_id", "path", "string", required=True, validator=text)
-    query = {"limit": Parameter("limit", "query", "integer", required=False, validator=limit)}
+    content = Content("json", SCHEMAS.validator(schema))
+    body = Body(required=True, media_types={"application/json": content})
+    optional = Body(required=False, media_types={"application/json": content})
+    thread = make_parameter("thread_id", "path", {"type": ["string"], "maxLength": 20}, required=True)
+    limit = make_parameter("limit", "query", {"type": ["integer"], "maximum": 100})
     template = "/v1/threads/{thread_id}/messages"
 
     def operation(name: str, method: str, path: str, size: int = SMALL, **more: Any) -> Operation:
@@ -68,7 +88,9 @@ def make_rules() -> Rules:
                 operation("big", "POST", "/v1/big", BIG, body=body),
                 operation("note", "PUT", "/v1/notes", body=optional),
                 operation("thread", "POST", template, path_parameters=(thread,), body=body),
-                operation("list", "GET", template, path_parameters=(thread,), query_parameters=query),
+                operation(
+                    "list", "GET", template, path_parameters=(thread,), query_parameters={"limit": limit}
+                ),
             ]
         ),
         max_depth=32,
