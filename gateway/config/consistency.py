@@ -6,15 +6,16 @@ faults come together with all others; they pass over what has another shape than
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.config.environment import FromEnvironment, Unresolved
+from gateway.config.policies import DEFAULT, contradictions
+from gateway.config.suggestions import suggestion
 from gateway.config.units import render_size
 from gateway.config.values import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from gateway.config.model import Config
 
@@ -24,20 +25,16 @@ Found = tuple[tuple[str | int, ...], str]
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Give ``; did you mean 'x'?`` where one of ``known`` is near ``name``, else nothing."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
 def check_document(raw: dict[str, Any]) -> Iterator[Found]:
     """Give the faults between sections of the substituted document."""
     yield from _dangling_upstreams(raw)
+    yield from _dangling_policies(raw)
     yield from _listeners(raw)
 
 
 def check_config(config: Config) -> Iterator[Found]:
     """Give the faults between the values of a configuration that is right in itself."""
+    yield from contradictions(config.policies)
     capacity = config.capacity.body_bytes
     limits: list[tuple[tuple[str | int, ...], int]] = [(("body", "max_bytes"), config.body.max_bytes)]
     limits += [
@@ -63,6 +60,42 @@ def _dangling_upstreams(raw: dict[str, Any]) -> Iterator[Found]:
         else:
             message = f"no upstream is named {target!r}{suggestion(target, upstreams)}"
         yield ("contracts", name, "upstream"), message
+
+
+def _dangling_policies(raw: dict[str, Any]) -> Iterator[Found]:
+    policies = raw.get("policies")
+    if not isinstance(policies, dict):
+        return
+    if policies and DEFAULT not in policies:
+        yield (
+            ("policies",),
+            f"no policy is named {DEFAULT}, so none would be used: others serve as what it extends",
+        )
+    parents = {
+        name: policy.get("extends") if isinstance(policy, dict) else None for name, policy in policies.items()
+    }
+    for name, parent in parents.items():
+        place = ("policies", name, "extends")
+        if not isinstance(parent, str) or isinstance(parent, Unresolved):
+            continue
+        if parent in policies:
+            line = _circle(parents, name)
+            if line:
+                yield place, f"a policy cannot extend itself: {' extends '.join(line)}"
+        elif isinstance(parent, FromEnvironment):
+            yield place, "no policy has the name given"
+        else:
+            yield place, f"no policy is named {parent!r}{suggestion(parent, policies)}"
+
+
+def _circle(parents: dict[str, Any], name: str) -> list[str]:
+    """Give the policies from ``name`` back to itself; nothing where it does not lead there."""
+    line = [name]
+    following = parents[name]
+    while isinstance(following, str) and following in parents and following not in line:
+        line.append(following)
+        following = parents[following]
+    return [*line, name] if following == name else []
 
 
 def _listeners(raw: dict[str, Any]) -> Iterator[Found]:

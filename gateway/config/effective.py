@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 def effective(config: Config) -> dict[str, Any]:
     """Give the whole configuration as plain values, defaults included and what is unset left out.
 
+    Policies have only what they state: there it makes a difference whether a default is written down.
     Durations and sizes are in human units, paths are absolute, secrets are masked, and a ``$`` is doubled, so
     that the result loads again, but for the secrets.
     """
-    escaped: dict[str, Any] = _escaped(config.model_dump(mode="json", exclude_none=True))
+    shown = config.model_dump(mode="json", exclude_none=True)
+    shown["policies"] = {
+        name: policy.model_dump(mode="json", exclude_unset=True) for name, policy in config.policies.items()
+    }
+    escaped: dict[str, Any] = _escaped(shown)
     return escaped
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from gateway.config.availability import pending_keys, without_pending
-from gateway.config.consistency import check_config, check_document, suggestion
+from gateway.config.consistency import check_config, check_document
 from gateway.config.environment import substitute_all
 from gateway.config.model import Config
+from gateway.config.suggestions import suggestion
 from gateway.config.values import PACK, kind
 from gateway.documents import Document, read
 from gateway.errors import ConfigError, Fault
@@ -31,7 +32,10 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration and where it stands, for faults that only show later."""
+    """A configuration and where it stands, for faults that only show later.
+
+    ``document``'s value has the environment's variables in it, and is what policies' schemas are read from.
+    """
 
     config: Config
     document: Document
@@ -59,6 +63,7 @@ def load(path: Path, environ: Mapping[str, str], packs: Collection[str] | None =
     raw = substitute_all(document.value, environ, lambda *fault: found.append(fault))
     unresolved = [place for place, _ in found]
     raw, pending = without_pending(raw)
+    document.value = raw
     found += [(place, f"{place[-1]} is not available yet") for place in pending]
     found += check_document(raw)
     config = None

@@ -10,15 +10,20 @@ from collections.abc import Mapping  # noqa: TC003 - the model reads its annotat
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.config.policies import Policy  # noqa: TC001 - the model reads its annotations at run time
+from gateway.config.section import Section
 from gateway.config.values import (
     Duration,
     File,
     Flag,
+    HeaderName,
+    HeaderValue,
     Host,
     Name,
     OpenApi,
+    Overlay,
     Prefix,
     Proxies,
     Secret,
@@ -36,12 +41,6 @@ _TIB: Final = 1 << 40
 
 Port = Annotated[int, *integer(0, 65535)]
 BodyBytes = Annotated[int, *size(1, _GIB)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class ListenTls(Section):
@@ -175,10 +174,20 @@ def _distinct_operations(operations: tuple[str, ...] | None) -> tuple[str, ...] 
 OperationId = Annotated[str, *string(r"[^\s:]{1,256}", "an operationId")]
 
 
+def _distinct_fields(fields: object) -> object:
+    if isinstance(fields, dict) and len({str(name).lower() for name in fields}) < len(fields):
+        raise fault("a header field stands twice; their names are the same in upper and lower case")
+    return fields
+
+
 class Contract(Section):
     """An OpenAPI document whose operations are let through, and to where."""
 
     openapi: OpenApi = Field(description="pack:NAME for a shipped one, or an OpenAPI file, YAML or JSON")
+    overlays: tuple[Overlay, ...] = Field(
+        default=(),
+        description="OpenAPI Overlay 1.0 documents, applied to it in order: files, or pack:errata/NAME",
+    )
     prefix: Prefix | None = Field(
         default=None,
         description="Replaces the path of the document's servers; absent: the first server's path",
@@ -187,10 +196,14 @@ class Contract(Section):
     operations: Annotated[
         Annotated[tuple[OperationId, ...], Field(min_length=1)] | None, AfterValidator(_distinct_operations)
     ] = Field(default=None, description="operationIds to let through; absent: all of the document's")
-    mode: Annotated[Literal["enforce"], *choice("enforce", later=("report", "off"))] = Field(
-        default="enforce", description="What is done about faults"
+    mode: Annotated[Literal["enforce", "report", "off"], *choice("enforce", "report", "off")] = Field(
+        default="enforce",
+        description="enforce: refuse; report: record schema faults and forward; off: neither parse nor judge",
     )
     max_bytes: BodyBytes | None = Field(default=None, description="Overrides body.max_bytes")
+    when: Annotated[Mapping[HeaderName, HeaderValue], BeforeValidator(_distinct_fields)] = Field(
+        default={}, description="Only for requests that have each of these header fields with this value"
+    )
 
     @property
     def pack(self) -> str | None:
@@ -222,6 +235,9 @@ class Config(Section):
     )
     contracts: Annotated[Mapping[Name, Contract], Field(min_length=1)] = Field(
         description="What is let through, by name"
+    )
+    policies: Mapping[Name, Policy] = Field(
+        default={}, description="What is asked on top of the contracts, by name; default is the one in force"
     )
     unlisted: Annotated[Literal["reject"], *choice("reject", later=("forward",))] = Field(
         default="reject", description="What is done with requests that no contract lists"

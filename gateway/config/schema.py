@@ -53,7 +53,7 @@ def _as_written(part: Any) -> Any:
         result["default"] = render(result["default"])
     if "patternProperties" in result:
         result["additionalProperties"] = False  # no other names
-    narrow = result.get("type") in {"integer", "boolean"} or "const" in result or "enum" in result
+    narrow = result.get("type") in ("integer", "boolean") or "const" in result or "enum" in result
     if not narrow and not (result.get("type") == "string" and "pattern" in result):
         return result
     outer = {key: result.pop(key) for key in ("default", "description") if key in result}

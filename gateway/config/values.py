@@ -24,6 +24,7 @@ from gateway.config.units import (
     render_duration,
     render_size,
 )
+from gateway.core.pattern import PatternFault, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,11 @@ _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 PACK: Final = re.compile(f"pack:{_NAME}")
+_ERRATA: Final = re.compile(f"pack:errata/{_NAME}")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+"""RFC 9110 section 5.6.2."""
+_MEMBER: Final = r"[!-+\--~](?:[ -+\--~]{0,1022}[!-+\--~])?"
+"""A member of a field's comma-separated list: printable ASCII, no comma, no space around it."""
 _PREFIX: Final = r"/|(?:/[A-Za-z0-9._~!\x24&'()*+,;=:@-]+)+"
 
 
@@ -283,6 +289,34 @@ def _read_openapi(value: object, info: ValidationInfo) -> str:
     return str(_read_file(value, info))
 
 
+def _read_overlay(value: object, info: ValidationInfo) -> str:
+    expected = "pack:errata/NAME or the path of a file"
+    text = _text(value, expected)
+    if text.startswith("pack:"):
+        if not _ERRATA.fullmatch(text):
+            raise fault(f"expected {expected}")
+        return text
+    return str(_read_file(value, info))
+
+
+def _read_pattern(value: object) -> str:
+    text = _text(value, "a regular expression")
+    try:
+        matcher(text)
+    except PatternFault as error:
+        shown = "" if isinstance(value, FromEnvironment) else f": {error}"
+        raise fault(f"cannot be used as a pattern{shown}") from None
+    return text
+
+
+def _read_field_name(value: object) -> str:
+    expected = "the name of a header field"
+    text = _text(value, expected)
+    if not _TOKEN.fullmatch(text):
+        raise fault(f"expected {expected}")
+    return text.lower()
+
+
 def _strip_prefix(value: object) -> str:
     text = _text(value, "a path such as /v1")
     if not re.fullmatch(_PREFIX, text) or {".", ".."} & set(text.split("/")):
@@ -316,6 +350,12 @@ Prefix = Annotated[
     _schema(pattern=f"^(?:{_PREFIX})$"),
 ]
 OpenApi = Annotated[str, PlainValidator(_read_openapi), _schema(minLength=1)]
+Overlay = Annotated[str, PlainValidator(_read_overlay), _schema(minLength=1)]
+Pattern = Annotated[str, PlainValidator(_read_pattern), WithJsonSchema({"type": "string"})]
+HeaderName = Annotated[str, PlainValidator(_read_field_name), _schema(pattern=f"^{_TOKEN.pattern}\x24")]
+HeaderValue = Annotated[
+    str, *string(_MEMBER, "a header field's value: printable ASCII without a comma, no space around it")
+]
 Secret = Annotated[
     SecretStr,
     PlainValidator(_read_secret),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.config.effective import _Dumper, canonical, effective, effective_yaml
 from gateway.config.load import load
 from gateway.config.model import Config, restart_only
+from gateway.config.policies import resolve_policy
 from gateway.documents import parse_document
 
 if TYPE_CHECKING:
@@ -27,6 +28,26 @@ def make(**more: Any) -> Config:
     return Config.model_validate(base | more)
 
 
+POLICIES = {
+    "default": {
+        "extends": "base",
+        "metadata": {"max_pairs": None, "required": ["a"], "allowed_keys": None},
+        "schemas": {"o": {"const": None, "pattern": "^a$", "$ref": "#/$defs/a", "$defs": {"a": True}}},
+    },
+    "base": {"metadata": {"max_pairs": 3}, "mode": "report"},
+}
+
+
+def test_policies_show_what_they_state() -> None:
+    """A default that is written down can loosen a contract, one that is not cannot: so neither is added."""
+    shown = effective(make(policies=POLICIES))["policies"]
+    assert shown["base"] == POLICIES["base"]
+    assert shown["default"]["metadata"] == POLICIES["default"]["metadata"]
+    assert shown["default"]["schemas"]["o"]["pattern"] == "^a$$"
+    assert shown["default"]["schemas"]["o"]["const"] is None
+    assert "mode" not in shown["default"]
+
+
 def test_values_are_in_human_units_and_secrets_masked() -> None:
     shown = effective(make(trusted_proxies=["10.0.0.0/8"]))
     assert shown["deadlines"] == {"header": "10s", "body": "30s", "keepalive": "75s", "drain": "30s"}
@@ -37,16 +58,29 @@ def test_values_are_in_human_units_and_secrets_masked() -> None:
     assert shown["contracts"]["c"] == {
         "openapi": "pack:p",
         "upstream": "main",
+        "overlays": [],
         "prefix": "/a$$b",
         "mode": "enforce",
+        "when": {},
     }
+    assert shown["policies"] == {}
 
 
 def test_what_is_shown_loads_again(tmp_path: Path) -> None:
     """The printed configuration is a configuration, the same one but for its secrets."""
     (tmp_path / "api.yaml").touch()
     config = make(
-        contracts={"c": {"openapi": str(tmp_path / "api.yaml"), "upstream": "main", "prefix": "/"}},
+        contracts={
+            "c": {
+                "openapi": str(tmp_path / "api.yaml"),
+                "overlays": [str(tmp_path / "api.yaml"), "pack:errata/e"],
+                "upstream": "main",
+                "prefix": "/",
+                "mode": "off",
+                "when": {"A": "b"},
+            }
+        },
+        policies=POLICIES,
         listen={"host": "::1", "port": 0},
     )
     path = tmp_path / "sub" / "g.yaml"
@@ -55,6 +89,8 @@ def test_what_is_shown_loads_again(tmp_path: Path) -> None:
     again = load(path, {}).config
     assert effective(again) == effective(config)
     assert again.contracts == config.contracts
+    assert again.policies == config.policies
+    assert resolve_policy(again.policies) == resolve_policy(config.policies)
     assert again.listen == config.listen
 
 
@@ -79,6 +115,7 @@ def test_canonical_bytes_tell_configurations_apart() -> None:
     other = make(upstreams={"main": {"urls": ["http://127.0.0.1:9000"], "authorization": "s3cret2"}})
     assert canonical(one) != canonical(other)
     assert canonical(one) != canonical(make(deadlines={"header": "11s"}))
+    assert canonical(one) != canonical(make(policies=POLICIES))
 
 
 @pytest.mark.parametrize(

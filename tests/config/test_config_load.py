@@ -67,12 +67,14 @@ def test_the_defaults_are_those_of_the_interface(tmp_path: Path) -> None:
     contract = config.contracts["c"]
     assert (contract.pack, contract.file, contract.prefix, contract.operations) == ("p", None, None, None)
     assert (contract.mode, contract.max_bytes) == ("enforce", None)
+    assert (contract.overlays, contract.when) == ((), {})
+    assert config.policies == {}
     assert (config.unlisted, config.errors) == ("reject", "openai")
 
 
 def test_everything_served_can_be_set(tmp_path: Path) -> None:
     """Each served key takes a value, files beside the configuration and variables included."""
-    for name in ("chain.pem", "key.pem", "api.yaml"):
+    for name in ("chain.pem", "key.pem", "api.yaml", "mend.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "token").write_text("t0ken\n")
     config = loaded(
@@ -104,12 +106,25 @@ def test_everything_served_can_be_set(tmp_path: Path) -> None:
             prefix: /
             upstream: "${UP}"
             operations: [createMessage, getMessage]
-            mode: enforce
+            overlays: [mend.yaml, pack:errata/e]
+            mode: report
             max_bytes: 2MiB
+            when: {OpenAI-Beta: "assistants=v${V}", X-A: b c}
+          y: {openapi: api.yaml, upstream: a.b_c-1, mode: off}
+        policies:
+          default:
+            extends: base
+            metadata: {max_pairs: "${PAIRS}", max_key_length: 9, max_value_length: null, required: [a, b]}
+            schemas: {createMessage: {properties: {x: {const: "${V}"}}}, "x:getMessage": false}
+            mode: report
+          base:
+            metadata: {allowed_keys: [a, b, c]}
+            files: {max_count: 0, unique: false, id_pattern: "^file-"}
         unlisted: reject
         errors: problem
         """,
-        PORT="8443", ROLE="viewer", TOKEN="t", BODY="5s", KEY="k$y", FORWARDED="false", UP="a.b_c-1",
+        PORT="8443", ROLE="viewer", TOKEN="t", BODY="5s", KEY="k$y", FORWARDED="false", UP="a.b_c-1", V="2",
+        PAIRS="3",
     ).config  # fmt: skip
     assert (config.listen.host, config.listen.port) == ("::", 8443)
     assert config.listen.tls is not None
@@ -135,6 +150,20 @@ def test_everything_served_can_be_set(tmp_path: Path) -> None:
     assert (contract.pack, contract.file, contract.prefix) == (None, tmp_path / "api.yaml", "")
     assert (contract.upstream, contract.operations) == ("a.b_c-1", ("createMessage", "getMessage"))
     assert contract.max_bytes == 2 << 20
+    assert (contract.mode, config.contracts["y"].mode) == ("report", "off")
+    assert contract.overlays == (str(tmp_path / "mend.yaml"), "pack:errata/e")
+    assert contract.when == {"openai-beta": "assistants=v2", "x-a": "b c"}
+    default, base = config.policies["default"], config.policies["base"]
+    assert (default.extends, default.mode, base.extends, base.mode) == ("base", "report", None, "enforce")
+    assert default.metadata.model_dump(exclude_unset=True) == {
+        "max_pairs": 3, "max_key_length": 9, "max_value_length": None, "required": ("a", "b"),
+    }  # fmt: skip
+    assert default.schemas == {
+        "createMessage": {"properties": {"x": {"const": "2"}}},
+        "x:getMessage": False,
+    }
+    assert base.metadata.allowed_keys == ("a", "b", "c")
+    assert base.files.model_dump() == {"max_count": 0, "unique": False, "id_pattern": "^file-"}
     assert config.errors == "problem"
 
 
@@ -246,6 +275,8 @@ def test_faults_of_an_upstream(tmp_path: Path, text: str, expected: list[str]) -
     assert faults(tmp_path, document) == expected
 
 
+HEADER_VALUE = "expected a header field's value: printable ASCII without a comma, no space around it"
+NAME = "expected a name of at most 64 letters, digits, dots, dashes and underscores"
 CONTRACT = [
     ("upstream: main", ["3:3: openapi is missing"]),
     ("openapi: pack:p", ["3:3: upstream is missing"]),
@@ -265,10 +296,18 @@ CONTRACT = [
     ("{openapi: pack:p, upstream: main, operations: [a, 'b c', 3]}",
      ["3:56: expected an operationId", "3:63: expected an operationId, but got a whole number"]),
     ("{openapi: pack:p, upstream: main, operations: [a, a]}", ["3:40: an operation stands twice"]),
-    ("{openapi: pack:p, upstream: main, mode: report}",
-     ["3:40: report is not available yet; expected enforce"]),
-    ("{openapi: pack:p, upstream: main, mode: off}", ["3:40: off is not available yet; expected enforce"]),
-    ("{openapi: pack:p, upstream: main, mode: on}", ["3:40: expected enforce"]),
+    ("{openapi: pack:p, upstream: main, mode: on}", ["3:40: expected enforce, report or off"]),
+    ("{openapi: pack:p, upstream: main, overlays: x.yaml}", ["3:40: expected a list, but got a string"]),
+    ("{openapi: pack:p, upstream: main, overlays: [x.yaml, pack:x, pack:errata/x, 5]}",
+     ["3:51: cannot read 'x.yaml': No such file or directory",
+      "3:59: expected pack:errata/NAME or the path of a file",
+      "3:82: expected pack:errata/NAME or the path of a file, but got a whole number"]),
+    ("{openapi: pack:p, upstream: main, when: {a b: c, d: 1, e: 'f,g', h: ' i', j: ''}}",
+     ["3:47: expected the name of a header field", f"3:55: {HEADER_VALUE}, but got a whole number",
+      *(f"3:{column}: {HEADER_VALUE}" for column in (61, 71, 80))]),
+    ("{openapi: pack:p, upstream: main, when: {A: b, a: b}}",
+     ["3:40: a header field stands twice; their names are the same in upper and lower case"]),
+    ("{openapi: pack:p, upstream: main, when: a}", ["3:40: expected a mapping, but got a string"]),
     ("{openapi: pack:p, upstream: main, max_bytes: 1GiB}",
      ["3:40: 1GiB never fits into capacity.body_bytes, 256MiB"]),
     ("", ["3:3: expected a mapping, but got nothing"]),
@@ -280,6 +319,72 @@ def test_faults_of_a_contract(tmp_path: Path, text: str, expected: list[str]) ->
     text = text if text.startswith("{") or not text else f"{{{text}}}"
     document = f"upstreams: {{main: {{urls: [http://a]}}}}\ncontracts:\n  c: {text}\n"
     assert faults(tmp_path, document) == expected
+
+
+POLICIES = [
+    ("default: {}", []),
+    ("default:", ["2:3: expected a mapping, but got nothing"]),
+    ("a: {}", ["1:1: no policy is named default, so none would be used: others serve as what it extends"]),
+    ("default: {extends: defualt}", ["2:13: no policy is named 'defualt'; did you mean 'default'?"]),
+    ("default: {extends: '${E}'}", ["2:13: no policy has the name given"]),
+    ("default: {extends: '${MISSING}'}", ["2:13: environment variable MISSING is not set"]),
+    ("default: {extends: 5}", [f"2:13: {NAME}, but got a whole number"]),
+    ("default: {extends: default}", ["2:13: a policy cannot extend itself: default extends default"]),
+    ("default: {extends: a}\n  a: {extends: b}\n  b: {extends: a}",
+     ["3:7: a policy cannot extend itself: a extends b extends a",
+      "4:7: a policy cannot extend itself: b extends a extends b"]),
+    ("default: 5\n  a: []", ["2:3: expected a mapping, but got a whole number",
+                            "3:3: expected a mapping, but got a list"]),
+    ("default: {rate: {}, rates: 1}", ["2:13: rate is not available yet",
+                                       "2:23: unknown key 'rates'; did you mean 'rate'?"]),
+    ("default: {metadata: {max_pair: 1, max_pairs: -1, max_key_length: '1', required: a}}",
+     ["2:24: unknown key 'max_pair'; did you mean 'max_pairs'?",
+      "2:37: expected a whole number from 0 to 1000000",
+      "2:52: expected a whole number from 0 to 1000000",
+      "2:73: expected a list, but got a string"]),
+    ("default: {metadata: {required: ['', a, a], allowed_keys: [b, b]}}",
+     ["2:35: expected a key of 1 to 512 characters", "2:46: a key stands twice"]),
+    ("default: {files: {unique: 1, id_pattern: '(?=a)', max_count: 1.5}}",
+     ["2:21: expected true or false",
+      "2:32: cannot be used as a pattern: it looks around, which cannot be done in linear time",
+      "2:53: expected a whole number from 0 to 1000000, but got a number"]),
+    ("default: {files: {id_pattern: '${BAD}'}}", ["2:21: cannot be used as a pattern"]),
+    ("default: {files: {id_pattern: 5}}", ["2:21: expected a regular expression, but got a whole number"]),
+    ("default: {schemas: {a b: {}, c: [], d: 1, 'e:f:g': {}}}",
+     ["2:23: expected an operationId",
+      "2:32: expected a JSON Schema, a mapping or a boolean, but got a list",
+      "2:39: expected a JSON Schema, a mapping or a boolean, but got a whole number",
+      "2:45: expected an operationId"]),
+    ("default: {mode: off}", ["2:13: expected enforce or report"]),
+    ("default: {metadata: {required: [a, b], max_pairs: 1}}",
+     ["2:24: more keys are required than max_pairs allows, 1"]),
+    ("default: {metadata: {required: [a, b], allowed_keys: [b]}}",
+     ["2:24: a required key is not among allowed_keys"]),
+    ("default: {metadata: {required: [abc], max_key_length: 2}}",
+     ["2:24: a required key is longer than max_key_length allows, 2"]),
+    ("default: {extends: a, metadata: {max_pairs: 0}}\n  a: {metadata: {required: [b]}}",
+     ["3:18: more keys are required than max_pairs allows, 0 (in default)"]),
+    ("[]", ["1:1: expected a mapping, but got a list"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), POLICIES)
+def test_faults_of_policies(tmp_path: Path, text: str, expected: list[str]) -> None:
+    document = f"policies:\n  {text}\n{TAIL}"
+    if expected:
+        assert faults(tmp_path, document, E="default2", BAD="(?=s3cret)") == expected
+    else:
+        assert loaded(tmp_path, document).config.policies
+
+
+def test_the_document_has_what_the_environment_gives(tmp_path: Path) -> None:
+    """Schemas of policies are read from it, so variables and $$ are put in, with their places kept."""
+    text = "policies:\n  default:\n    schemas: {o: {pattern: '^${A}$$', const: '$x'}}\n" + TAIL
+    result = loaded(tmp_path, text, A="b")
+    schema = result.document.value["policies"]["default"]["schemas"]["o"]
+    assert schema == {"pattern": "^b$", "const": "$x"}
+    place = ("policies", "default", "schemas", "o", "const")
+    assert str(result.document.fault(place, "x")).endswith("g.yaml:3:39: x")
 
 
 def nested(path: tuple[str, ...]) -> str:

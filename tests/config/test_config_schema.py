@@ -82,6 +82,9 @@ def with_change(**change: Any) -> dict[str, Any]:
         {"upstreams": {"a": {"urls": ["http://b"], "authorization": "Bearer ${KEY}"}}},
         {"contracts": {"c": {"openapi": "a.yaml", "upstream": "m", "prefix": "/v1", "operations": ["a"]}}},
         {"admin": {"tokens": [{"name": "a", "role": "viewer", "token": "t"}]}},
+        {"contracts": {"c": {"openapi": "a", "upstream": "m", "mode": "off", "when": {"X-Y": "z"}}}},
+        {"contracts": {"c": {"openapi": "a", "upstream": "m", "overlays": ["pack:errata/e"]}}},
+        {"policies": {"default": {"metadata": {"max_pairs": None}, "schemas": {"a:b": False, "c": {}}}}},
     ],
 )
 def test_accepted(accepts: Callable[[Any], bool], change: dict[str, Any]) -> None:
@@ -106,6 +109,11 @@ def test_accepted(accepts: Callable[[Any], bool], change: dict[str, Any]) -> Non
         {"contracts": {"c": {"openapi": "pack:p"}}},
         {"admin": {"tokens": [{"name": "a", "role": "viewer", "token": {"path": "t"}}]}},
         {"audit": {}},
+        {"policies": {"default": {"rate": {}}}},
+        {"policies": {"default": {"schemas": {"a b": {}}}}},
+        {"policies": {"default": {"schemas": {"a": []}}}},
+        {"contracts": {"c": {"openapi": "a", "upstream": "m", "when": {"a b": "c"}}}},
+        {"contracts": {"c": {"openapi": "a", "upstream": "m", "when": {"a": "b,c"}}}},
     ],
 )
 def test_refused(accepts: Callable[[Any], bool], change: dict[str, Any]) -> None:
