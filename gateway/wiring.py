@@ -9,14 +9,22 @@ from __future__ import annotations
 import ssl
 from collections import Counter
 from dataclasses import dataclass, replace
-from hashlib import pbkdf2_hmac, sha256
+from hashlib import pbkdf2_hmac
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway import documents
 from gateway.config.effective import canonical
 from gateway.config.load import load
-from gateway.contracts import pack_files, pack_path, read_contract
+from gateway.config.policies import misplaced_schemas, resolve_policy, stated_schemas
+from gateway.contracts import overlay_path, pack_files, pack_path
+from gateway.contracts.cache import Cache
+from gateway.contracts.load import File, load_cached_contract, load_contract
+from gateway.contracts.operations import make_operations
+from gateway.contracts.packs import PREFIX
+from gateway.contracts.schemas import read_schema
 from gateway.core.decide import Rules
+from gateway.core.loosening import loosened
+from gateway.core.policy import policy_schema
 from gateway.core.route import RouteConflictError, RouteTable
 from gateway.errors import ConfigError, Fault, GatewayError
 from gateway.listener.snapshot import Capacity, Deadlines, Snapshot
@@ -24,13 +32,14 @@ from gateway.upstream.pool import Pool, UpstreamSettings
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from gateway.config.load import Loaded
-    from gateway.config.model import Config, Contract, Upstream
+    from gateway.config.model import Config, Upstream
+    from gateway.contracts.described import Description
+    from gateway.contracts.load import Inspector, LoadedContract
+    from gateway.core.policy import Policy, PolicySchema
     from gateway.core.types import Operation
-    from gateway.documents import Document
 
 _REVISION_ROUNDS = 20_000
 
@@ -39,7 +48,8 @@ _REVISION_ROUNDS = 20_000
 class Plan:
     """A configuration with everything that it names read and compiled; nothing of it runs yet.
 
-    ``files`` are all files it was made from. ``revision`` is 16 hexadecimal digits.
+    ``files`` are all files it was made from. ``revision`` is 16 hexadecimal digits. ``warnings`` are of the
+    contracts' documents: what is written there and means less than it may seem.
     """
 
     config: Config
@@ -50,32 +60,37 @@ class Plan:
     files: tuple[Path, ...]
     listen_tls: ssl.SSLContext | None
     upstream_tls: Mapping[str, ssl.SSLContext]
+    warnings: tuple[Fault, ...] = ()
 
 
-def compile_plan(path: Path, environ: Mapping[str, str]) -> Plan:
+def compile_plan(
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    later: Callable[[Callable[[], None]], None] | None = None,
+    cached: bool = False,
+    inspect: Inspector | None = None,
+) -> Plan:
     """Read the configuration at ``path`` and all that it names; ConfigError with every fault found.
 
-    ``environ`` serves ``${NAME}``. Needs no event loop and may run in a thread of its own.
+    ``environ`` serves ``${NAME}``, and says where the cache is. Needs no event loop and may run in a thread
+    of its own. ``later`` runs a piece of work on another thread, where the code of validators is made once
+    they are used; None makes it at once. ``cached`` takes descriptions of contracts from the cache, and gives
+    no warnings. ``inspect`` has more warnings of each document; see :mod:`gateway.contracts.inspect`.
     """
     loaded = load(path, environ, packs=pack_files())
     faults: list[Fault] = []
-    digest = sha256()
-    files = [loaded.path]
-    operations: list[Operation] = []
-    for name, contract in loaded.config.contracts.items():
-        try:
-            file = _contract_file(contract)
-            content = file.read_bytes()
-            digest.update(content)
-            operations += _read_operations(
-                name, contract, documents.parse_document(content, str(file)), loaded.config
-            )
-            files.append(file)
-        except ConfigError as error:
-            faults += error.faults
-        except (GatewayError, OSError) as error:
-            faults.append(loaded.fault(("contracts", name, "openapi"), str(error)))
-    operations = _named_apart(operations)
+    cache = Cache.of(environ) if cached else None
+    contracts = _load_contracts(loaded, cache, inspect, faults)
+    policy = _policy(loaded, faults)
+    operations = []
+    for name, contract in contracts.items():
+        operations += _operations(name, contract.description, policy, loaded, later)
+        _refuse_loosening(name, contract.description, policy, loaded, faults)
+    operations = _named_apart(operations, loaded, faults)
+    if contracts.keys() == loaded.config.contracts.keys():
+        misplaced = misplaced_schemas(loaded.config.policies, operations)
+        faults += (loaded.fault(place, message) for place, message in misplaced)
     routes = _routes(operations, loaded, faults)
     listen_tls = _listen_tls(loaded, faults)
     upstream_tls = _upstream_tls(loaded, faults)
@@ -86,38 +101,126 @@ def compile_plan(path: Path, environ: Mapping[str, str]) -> Plan:
         loaded.path,
         tuple(operations),
         Rules(routes, loaded.config.body.max_depth),
-        _revision(loaded.config, digest.digest()),
-        tuple(files),
+        _revision(loaded.config, b"".join(contract.digest for contract in contracts.values())),
+        tuple(dict.fromkeys((loaded.path, *(file for one in contracts.values() for file in one.files)))),
         listen_tls,
         upstream_tls,
+        tuple(warning for contract in contracts.values() for warning in contract.warnings),
     )
 
 
-def _contract_file(contract: Contract) -> Path:
-    return pack_path(contract.openapi) if contract.file is None else contract.file
+def _load_contracts(
+    loaded: Loaded, cache: Cache | None, inspect: Inspector | None, faults: list[Fault]
+) -> dict[str, LoadedContract]:
+    """Read all contracts, by name; those that have faults are left out."""
+    contracts = {}
+    for name, contract in loaded.config.contracts.items():
+        place = ("contracts", name)
+        document = _file(contract.openapi, pack_path, loaded, (*place, "openapi"), faults)
+        overlays = [
+            _file(overlay, overlay_path, loaded, (*place, "overlays", index), faults)
+            for index, overlay in enumerate(contract.overlays)
+        ]
+        files = [overlay for overlay in overlays if overlay is not None]
+        if document is None or len(files) < len(overlays):
+            continue
+        prefixed = contract.prefix is not None
+        wanted = contract.operations
+        try:
+            if cache is None:
+                read = load_contract(document, files, wanted, prefixed=prefixed, inspect=inspect)
+            else:
+                read = load_cached_contract(document, files, wanted, cache, prefixed=prefixed)
+            contracts[name] = read
+        except ConfigError as error:
+            faults += error.faults
+        except OSError as error:  # a file that the document refers to is gone again
+            faults.append(loaded.fault((*place, "openapi"), _unreadable(error)))
+    return contracts
 
 
-def _read_operations(name: str, contract: Contract, source: Document, config: Config) -> list[Operation]:
-    limit = config.body.max_bytes if contract.max_bytes is None else contract.max_bytes
-    return read_contract(
-        name,
-        source,
+def _file(
+    reference: str,
+    packed: Callable[[str], Path],
+    loaded: Loaded,
+    place: tuple[str | int, ...],
+    faults: list[Fault],
+) -> File | None:
+    """Read what the configuration names at ``place``, a pack or a file; None, and a fault, if that fails."""
+    try:
+        path = packed(reference) if reference.startswith(PREFIX) else Path(reference)
+        return File(path, path.read_bytes())
+    except GatewayError as error:
+        faults.append(loaded.fault(place, str(error)))
+    except OSError as error:
+        faults.append(loaded.fault(place, _unreadable(error)))
+    return None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{error.filename} cannot be read: {error.strerror}"
+
+
+def _policy(loaded: Loaded, faults: list[Fault]) -> Policy:
+    """Give the policy ``default``; the schemas of all policies are read, for the faults that they have."""
+    policies = loaded.config.policies
+    read: dict[object, PolicySchema] = {}
+    for path, operation in stated_schemas(policies):
+        schema, definitions, found = read_schema(
+            loaded.document, path, formats=True, name=f"the schema of {operation}"
+        )
+        faults += found
+        if not found:
+            read[path] = policy_schema(operation, schema, definitions, path)
+    resolved = resolve_policy(policies)
+    schemas = {operation: read[path] for operation, path in resolved.schemas.items() if path in read}
+    return replace(resolved.policy, schemas=schemas)
+
+
+def _operations(
+    name: str,
+    description: Description,
+    policy: Policy,
+    loaded: Loaded,
+    later: Callable[[Callable[[], None]], None] | None,
+) -> list[Operation]:
+    contract = loaded.config.contracts[name]
+    return make_operations(
+        description,
+        contract=name,
         prefix=contract.prefix,
         upstream=contract.upstream,
-        operations=contract.operations,
-        max_bytes=limit,
+        max_bytes=loaded.config.body.max_bytes if contract.max_bytes is None else contract.max_bytes,
+        mode=contract.mode,
+        when=contract.when,
+        policy=policy,
+        later=later,
     )
 
 
-def _named_apart(operations: list[Operation]) -> list[Operation]:
+def _refuse_loosening(
+    contract: str, description: Description, policy: Policy, loaded: Loaded, faults: list[Fault]
+) -> None:
+    for operation in description.operations:
+        for content in (operation.content or {}).values():
+            name = f"{contract}:{operation.name}"
+            found = loosened(content.schema, description.definitions, policy, name)
+            faults += (loaded.fault(place, message) for place, message in found)
+
+
+def _named_apart(operations: list[Operation], loaded: Loaded, faults: list[Fault]) -> list[Operation]:
     """Put the contract's name before operationIds that two contracts share."""
     counts = Counter(operation.name for operation in operations)
-    return [
+    named = [
         replace(operation, name=f"{operation.contract}:{operation.name}")
         if counts[operation.name] > 1
         else operation
         for operation in operations
     ]
+    for name, count in Counter(operation.name for operation in named).items():
+        if count > 1:
+            faults.append(loaded.fault(("contracts",), f"two operations would be named {name}"))
+    return named
 
 
 def _routes(operations: list[Operation], loaded: Loaded, faults: list[Fault]) -> RouteTable | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import wiring
 from gateway.contracts import pack_path
 from gateway.errors import ConfigError
 from gateway.listener.snapshot import Capacity, Deadlines
@@ -83,6 +84,168 @@ def test_contracts_on_the_same_route(tmp_path: Path) -> None:
     assert faults(tmp_path, text) == [
         "gateway.yaml:4:3: a:getThread and b:getThread are both GET /v1/threads/{thread_id}"
     ]
+
+
+def test_conditions_tell_contracts_apart(tmp_path: Path) -> None:
+    """Two contracts may share a route if one of them, or each another, asks for a header."""
+    contract = 'openapi: "pack:assistants-v1", upstream: main, operations: [getThread]'
+    a, b = f"  a: {{{contract}, when: {{X: '1'}}}}\n", f"  b: {{{contract}}}\n"
+    made = plan(tmp_path, f"{UPSTREAMS}contracts:\n{a}{b}")
+    assert [operation.conditions for operation in made.operations] == [(("header", "x", "1"),), ()]
+    same = a.replace("a:", "c:", 1).replace("X", "x")
+    assert faults(tmp_path, f"{UPSTREAMS}contracts:\n{a}{b}{same}") == [
+        "gateway.yaml:5:3: a:getThread and c:getThread are both GET /v1/threads/{thread_id}"
+    ]
+
+
+def test_names_that_cannot_be_told_apart(tmp_path: Path) -> None:
+    """An operationId that looks like another contract's operation is a fault."""
+    for name, ids in (("a", ("one", "b:one")), ("b", ("one",))):
+        paths = "".join(
+            f"  /{name}{index}: {{get: {{operationId: '{one}'}}}}\n" for index, one in enumerate(ids)
+        )
+        (tmp_path / f"{name}.yaml").write_text(f"openapi: 3.0.3\npaths:\n{paths}", encoding="utf-8")
+    text = "contracts:\n  a: {openapi: a.yaml, upstream: main}\n  b: {openapi: b.yaml, upstream: main}\n"
+    assert faults(tmp_path, UPSTREAMS + text) == ["gateway.yaml:2:1: two operations would be named b:one"]
+
+
+OVERLAY = """\
+overlay: 1.0.0
+info: {title: t, version: "1"}
+actions:
+  - target: $.paths['/threads'].post
+    update: {operationId: mended}
+"""
+
+
+def overlaid(folder: Path, overlays: str) -> str:
+    """Write a configuration with overlays."""
+    (folder / "o.yaml").write_text(OVERLAY, encoding="utf-8")
+    return UPSTREAMS + CONTRACTS.replace("upstream: main", f"upstream: main, overlays: {overlays}")
+
+
+def test_overlays(tmp_path: Path) -> None:
+    """They change the document, belong to the plan's files, and to its revision."""
+    text = overlaid(tmp_path, "[o.yaml]")
+    made = plan(tmp_path, text)
+    assert "mended" in {operation.name for operation in made.operations}
+    pack = pack_path("pack:assistants-v1")
+    assert made.files == (tmp_path / "gateway.yaml", pack, tmp_path / "o.yaml")
+    with (tmp_path / "o.yaml").open("a", encoding="utf-8") as file:
+        file.write("# more\n")
+    assert plan(tmp_path, text).revision != made.revision
+    both = overlaid(tmp_path, '[o.yaml, "pack:errata/openai-v1"]')
+    assert any(
+        "targets nothing" in warning.message or warning.line for warning in plan(tmp_path, both).warnings
+    )
+
+
+def test_overlays_that_cannot_be_had(tmp_path: Path) -> None:
+    """Each is a fault where it is named; an overlay's own faults stand in its file."""
+    found = faults(tmp_path, overlaid(tmp_path, '[gone.yaml, o.yaml, "pack:errata/nothing"]'))
+    assert found[0].startswith("gateway.yaml:2:75: ")
+    found = faults(tmp_path, overlaid(tmp_path, '[o.yaml, "pack:errata/nothing"]'))
+    assert [fault.split(" ", 1)[0] for fault in found] == ["gateway.yaml:2:83:"]
+    text = overlaid(tmp_path, "[o.yaml]")
+    (tmp_path / "o.yaml").write_text("overlay: 7\n", encoding="utf-8")
+    assert all(fault.startswith("o.yaml:") for fault in faults(tmp_path, text))
+
+
+def test_files_that_a_document_refers_to(tmp_path: Path) -> None:
+    """They belong to the plan's files and to its revision."""
+    (tmp_path / "part.yaml").write_text("S: {type: string}\n", encoding="utf-8")
+    (tmp_path / "root.yaml").write_text(
+        "openapi: 3.0.3\npaths:\n  /a:\n    post:\n      requestBody:\n"
+        "        {content: {application/json: {schema: {$ref: 'part.yaml#/S'}}}}\n",
+        encoding="utf-8",
+    )
+    text = UPSTREAMS + "contracts: {a: {openapi: root.yaml, upstream: main}}\n"
+    made = plan(tmp_path, text)
+    assert made.files[1:] == (tmp_path / "root.yaml", tmp_path / "part.yaml")
+    assert [operation.name for operation in made.operations] == ["POST /a"]
+    (tmp_path / "part.yaml").write_text("S: {type: integer}\n", encoding="utf-8")
+    assert plan(tmp_path, text).revision != made.revision
+
+
+def test_the_default_policy(tmp_path: Path) -> None:
+    """Its limits and schemas are put onto the contracts' bodies; other policies are only read."""
+    made = plan(
+        tmp_path,
+        UPSTREAMS
+        + CONTRACTS
+        + "policies:\n"
+        + "  default: {metadata: {max_pairs: 1}, schemas: {createMessage: {required: [metadata]}}}\n"
+        + "  other: {metadata: {max_pairs: 0}}\n",
+    )
+    [create] = [operation for operation in made.operations if operation.name == "createMessage"]
+    assert create.body is not None
+    validator = create.body.media_types["application/json"].validator
+    body = {"role": "user", "content": "x"}
+    assert not validator.fast(body)
+    assert validator.fast(body | {"metadata": {"a": "b"}})
+    assert not validator.fast(body | {"metadata": {"a": "b", "c": "d"}})
+
+
+def test_faults_of_policies(tmp_path: Path) -> None:
+    """What loosens a contract, cannot be read, or is for no operation, is told at its own place."""
+    found = faults(
+        tmp_path,
+        UPSTREAMS
+        + CONTRACTS
+        + "policies:\n"
+        + "  default:\n"
+        + "    metadata: {max_pairs: 17}\n"
+        + "    schemas:\n"
+        + "      createMessage: {maxLength: x}\n"
+        + "      createTread: {}\n"
+        + "  other: {schemas: {getThread: {}}}\n",
+    )
+    assert {fault.split(" ", 1)[0] for fault in found} == {
+        "gateway.yaml:5:16:",
+        "gateway.yaml:7:23:",
+        "gateway.yaml:8:7:",
+        "gateway.yaml:9:21:",
+    }
+
+
+def test_the_cache(tmp_path: Path) -> None:
+    """A plan from the cache is the same but for warnings, which it has none of."""
+    (tmp_path / "root.yaml").write_text(
+        "openapi: 3.0.3\npaths: {/a?b=c: {get: {operationId: one}}}\n", encoding="utf-8"
+    )
+    path = tmp_path / "gateway.yaml"
+    contract = "contracts: {a: {openapi: root.yaml, upstream: main}}\n"
+    path.write_text(UPSTREAMS + contract, encoding="utf-8")
+    environ = {"GATEWAY_CACHE": str(tmp_path / "cache")}
+    plain = compile_plan(path, environ)
+    assert len(plain.warnings) == 1
+    assert not (tmp_path / "cache").exists()
+    for _ in range(2):
+        cached = compile_plan(path, environ, cached=True)
+        assert (cached.revision, cached.files, cached.warnings) == (plain.revision, plain.files, ())
+        assert [operation.name for operation in cached.operations] == ["one"]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    without = compile_plan(path, {}, cached=True)
+    assert (without.revision, without.warnings) == (plain.revision, plain.warnings)
+
+
+def test_a_document_that_is_gone_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there a moment ago and cannot be read is a fault where it is named."""
+    monkeypatch.setattr(wiring, "pack_path", lambda _: tmp_path / "gone.yaml")
+    assert faults(tmp_path, UPSTREAMS + CONTRACTS) == [
+        "gateway.yaml:2:17: gone.yaml cannot be read: No such file or directory"
+    ]
+
+
+def test_a_file_that_is_gone_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read any more when it is digested is a fault of its contract."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "part.yaml")
+
+    monkeypatch.setattr(wiring, "load_contract", gone)
+    (found,) = faults(tmp_path, UPSTREAMS + CONTRACTS)
+    assert found == "gateway.yaml:2:17: part.yaml cannot be read: No such file or directory"
 
 
 def test_limits_of_a_contract(tmp_path: Path) -> None:
@@ -186,3 +349,22 @@ async def test_a_snapshot(tmp_path: Path) -> None:
     assert snapshot.dialect == "problem"
     assert snapshot.trusts("10.1.2.3")
     assert not snapshot.trusts("11.1.2.3")
+
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "openapi"
+
+if PUBLISHED.is_dir():  # it lies beside some checkouts; elsewhere there is nothing to load
+
+    @pytest.mark.parametrize(("name", "count"), [("openai-v1", 51), ("openai-v2", 288)])
+    def test_published_documents(tmp_path: Path, name: str, count: int) -> None:
+        """With their errata they load whole, next to a policy, and every body's validator can be used."""
+        made = plan(
+            tmp_path,
+            f"{UPSTREAMS}contracts:\n  a: {{openapi: {PUBLISHED}/{name}.yaml, upstream: main, "
+            f'overlays: ["pack:errata/{name}"]}}\npolicies: {{default: {{}}}}\n',
+        )
+        assert len(made.operations) == count
+        for operation in made.operations:
+            if operation.body is not None:
+                for content in operation.body.media_types.values():
+                    assert content.validator.fast(None) is (content.validator.full(None).total == 0)

@@ -22,11 +22,13 @@ def serve(
     ] = "json",
 ) -> None:
     """Serve until SIGTERM or SIGINT, which drain; SIGHUP reloads."""
+    from gateway.process.background import Background
     from gateway.process.serve import run
     from gateway.process.serve import serve as serve_plan
     from gateway.wiring import compile_plan
 
     if workers not in (None, "1"):
         raise typer.BadParameter("more than one worker is not available yet", param_hint="--workers")
-    plan = compile_plan(config_path(config), os.environ)
-    run(serve_plan(plan, watch=watch, log_format=log_format))
+    background = Background()
+    plan = compile_plan(config_path(config), os.environ, later=background.later, cached=True)
+    run(serve_plan(plan, watch=watch, log_format=log_format, background=background))

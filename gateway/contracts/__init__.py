@@ -1,6 +1,9 @@
-"""Contracts: an OpenAPI document in, enforced operations out."""
+"""Contracts: an OpenAPI document in, enforced operations out.
 
-from gateway.contracts.packs import pack_files, pack_path
-from gateway.contracts.reader import read_contract
+``sources`` and ``overlays`` give the document, ``openapi`` reads it with the help of the other modules into a
+``described`` contract, ``operations`` makes of that what requests are judged by.
+"""
 
-__all__ = ["pack_files", "pack_path", "read_contract"]
+from gateway.contracts.packs import overlay_path, pack_files, pack_path
+
+__all__ = ["overlay_path", "pack_files", "pack_path"]

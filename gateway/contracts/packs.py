@@ -28,3 +28,18 @@ def pack_files() -> dict[str, Path]:
     """Give every pack's file by name, from the one folder that this installation has."""
     folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
     return {} if folder is None else {file.stem: file for file in folder.glob("*.yaml")}
+
+
+def overlay_path(reference: str) -> Path:
+    """Give the overlay that ``pack:errata/NAME`` stands for; :class:`GatewayError` when there is none."""
+    known = {
+        f"{file.parent.name}/{file.stem}": file
+        for folder in reversed(_FOLDERS)
+        for file in sorted(folder.glob("errata/*.yaml"))
+    }
+    name = reference.removeprefix(PREFIX)
+    if name not in known:
+        raise GatewayError(
+            f"There is no overlay {name!r}. Those that ship are: {', '.join(known) or 'none'}."
+        )
+    return known[name]

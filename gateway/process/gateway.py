@@ -18,6 +18,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.listener.server import GatewayServer, Listener
 from gateway.observe.logs import get_logger
 from gateway.observe.metrics import Gauges, Metrics
+from gateway.process.background import Background
 from gateway.wiring import Pools, compile_plan, make_snapshot
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ _log = get_logger()
 class Gateway:
     """The listener and the admin listener of one configuration, live."""
 
-    def __init__(self, plan: Plan, logs: Logs) -> None:
-        """Make it ready to start; needs a running event loop."""
+    def __init__(self, plan: Plan, logs: Logs, background: Background | None = None) -> None:
+        """Make it ready to start; needs a running event loop.
+
+        ``background`` is what ``plan`` was compiled with; it is closed at the end.
+        """
         self._plan = plan
+        self._background = background or Background()
         self._loop = asyncio.get_running_loop()
         self._pools = Pools(self._loop)
         self._metrics = Metrics(
@@ -110,7 +115,7 @@ class Gateway:
         """Read the configuration anew and go over to it; false, and nothing changed, if it has faults."""
         async with self._reloading:
             try:
-                plan = await asyncio.to_thread(compile_plan, self._plan.path, dict(os.environ))
+                plan = await asyncio.to_thread(self._compile)
                 _refuse_restart_only(self._plan, plan)
             except ConfigError as error:
                 self._faulty = tuple(Path(fault.file) for fault in error.faults)
@@ -147,7 +152,11 @@ class Gateway:
             # Whoever does not wait for the drain must not be held up by a connection that is left.
             self._server.drop_all()
             self._pools.retire()
+            self._background.close()
             _log.info("stopped")
+
+    def _compile(self) -> Plan:
+        return compile_plan(self._plan.path, dict(os.environ), later=self._background.later, cached=True)
 
     def _status(self) -> AdminStatus:
         return AdminStatus(self._plan.revision, self._reasons)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gateway.observe.logs import Format
+    from gateway.process.background import Background
     from gateway.wiring import Plan
 
 WATCH_EVERY = 1.0
@@ -40,14 +41,16 @@ async def serve(
     watch: bool = False,
     log_format: Format = "json",
     started: Callable[[Gateway], Awaitable[None]] | None = None,
+    background: Background | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once.
 
-    ``started`` is awaited once the gateway listens. GatewayError if it cannot start.
+    ``started`` is awaited once the gateway listens. ``background`` is what ``plan`` was compiled with.
+    GatewayError if it cannot start.
     """
     logs = configure(log_format)
     try:
-        gateway = Gateway(plan, logs)
+        gateway = Gateway(plan, logs, background)
         await gateway.start()
         try:
             await _serve_until_told(gateway, watch=watch, started=started)

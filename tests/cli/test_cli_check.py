@@ -30,9 +30,10 @@ def test_the_shipped_configuration(command: Command) -> None:
     assert result.errors == ""
     assert "createMessage" in result.output
     assert "POST /v1/threads/{thread_id}/messages" in result.output
-    assert "path; query; no body" in result.output
-    assert "3 weak spots of the contracts:\n" in result.output
-    assert "  createMessage: file_ids[]: string without maxLength\n" in result.output
+    assert "path; query limit, order, after, before; no body" in result.output
+    assert "path; no query; body: application/json  " in result.output
+    assert "  createMessage: string without maxLength: file_ids[]\n" in result.output
+    assert "warning" not in result.output
     assert f"{DEFAULT}: good. 7 operations, revision " in result.output
 
 
@@ -43,6 +44,68 @@ def test_one_operation(command: Command, config: Path) -> None:
     assert result.status == 0
     assert "weak" not in result.output
     assert "good. 1 operation, revision" in result.output
+
+
+OPENAPI = """\
+openapi: 3.1.0
+info: {title: t, version: "1"}
+paths:
+  /a?x=1:
+    post:
+      operationId: first
+      parameters:
+        - {name: X-H, in: header, schema: {type: string, nullable: true}}
+        - {name: q1, in: query, schema: {type: integer, default: x}}
+        - {name: q2, in: query, schema: {type: integer}}
+        - {name: q3, in: query, schema: {type: integer}}
+        - {name: q4, in: query, schema: {type: integer}}
+        - {name: q5, in: query, schema: {type: integer}}
+        - {name: q6, in: query, schema: {type: integer}}
+        - {name: q7, in: query, schema: {type: integer}}
+      requestBody:
+        content:
+          application/json:
+            schema:
+              {type: object, additionalProperties: false, properties: {metadata: {}, x: {type: object}}}
+          text/plain: {}
+      responses: {"200": {description: d}}
+"""
+
+
+def test_everything_that_is_told(command: Command, tmp_path: Path) -> None:
+    """Conditions, names of parameters, media types, the layers that add to the contract, modes, warnings."""
+    (tmp_path / "openapi.yaml").write_text(OPENAPI, encoding="utf-8")
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        'upstreams: {main: {urls: ["http://127.0.0.1:9"]}}\n'
+        "contracts:\n"
+        "  one: {openapi: openapi.yaml, upstream: main, when: {OpenAI-Beta: b}, mode: report}\n"
+        "  two: {openapi: openapi.yaml, upstream: main, mode: 'off'}\n"
+        "policies:\n"
+        "  default: {mode: report, schemas: {'one:first': {properties: {metadata: {minProperties: 1}}}}}\n",
+        encoding="utf-8",
+    )
+    result = command("check", "-c", str(config))
+    assert result.status == 0, result.output
+    _, one, two, *rest = result.output.splitlines()
+    assert one.split("  ")[1:] == [
+        "POST /a?x=1 [openai-beta: b]",
+        (
+            "query q1, q2, q3, q4, q5, q6 and 1 more; header x-h; "
+            "optional body: application/json, text/plain + limit + policy"
+        ),
+        "report (limit, policy: report)",
+        "main",
+    ]
+    assert two.split()[1:5] == ["POST", "/a?x=1", "nothing", "off"]
+    assert "  one:first: any type: metadata, the body" in rest
+    assert "  one:first: object with any additional property: x" in rest
+    assert not any(line.startswith("  two:first") for line in rest)
+    assert "6 warnings of the documents:" in rest
+    found = [line.removeprefix(f"  {tmp_path}/openapi.yaml:") for line in rest]
+    assert any(line.startswith("4:3: OpenAPI knows no query in a path") for line in found)
+    assert any(line.startswith("8:") and "nullable" in line for line in found)
+    assert any("openapi-spec-validator: the default is not valid" in line for line in found)
 
 
 def test_faults(command: Command, config: Path) -> None:

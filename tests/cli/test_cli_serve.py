@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.contracts import pack_files
 from tests.support.program import write_config
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_every_fault_of_a_configuration(command: Command, tmp_path: Path) -> Non
     result = command("serve", "-c", str(path))
     places = [line.removeprefix(f"{path}:").split(":", 2) for line in result.errors.splitlines()]
     assert [(int(line), message.strip()) for line, _, message in places if int(line) in {7, 8, 9}] == [
-        (7, "There is no pack 'nothing'. The packs are: assistants-v1."),
+        (7, f"There is no pack 'nothing'. The packs are: {', '.join(sorted(pack_files()))}."),
         (7, "no upstream is named 'mian'; did you mean 'main'?"),
         (8, "rate_store is not available yet"),
         (9, "unknown key 'colour'"),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.cli.schema import layered
 from tests.support.program import run, write_config
 
 if TYPE_CHECKING:
@@ -65,6 +64,7 @@ def test_as_json(command: Command, config: Path) -> None:
         "limit": 1,
         "actual": 0,
     }
+    assert verdict["total"] == 3
     result = command("validate", "createMessage", "--json", "-c", str(config), stdin=GOOD)
     assert (result.status, json.loads(result.output)) == (0, {"verdict": "permit", "violations": []})
 
@@ -130,34 +130,139 @@ def test_standard_input_of_the_whole_program(config: Path) -> None:
     assert done.stdout.startswith(b"refused: 400 invalid_json")
 
 
-def test_the_schema_of_the_seed(command: Command, config: Path) -> None:
-    """The limits of the reference, those of its prose included, each keyword with its layer."""
-    result = command("schema", "createMessage", "-c", str(config))
-    assert (result.status, result.errors) == (0, "")
-    schema = json.loads(result.output)
-    assert schema["required"] == ["role", "content"]
-    assert schema["additionalProperties"] is False
-    assert schema["properties"]["role"]["enum"] == ["user"]
-    content = schema["properties"]["content"]
-    assert (content["minLength"], content["maxLength"]) == (1, 32768)
-    assert content["x-layer"] == dict.fromkeys(("type", "minLength", "maxLength"), "contract")
-    assert schema["properties"]["file_ids"]["maxItems"] == 10
-    assert schema["x-layer"]["additionalProperties"] == "contract"
-    text = json.dumps(schema["properties"]["metadata"])
-    for limit in ('"maxProperties": 16', '"maxLength": 64', '"maxLength": 512', "null"):
-        assert limit in text
+POLICY = """\
+policies:
+  default:
+    metadata: {max_pairs: 1}
+    schemas: {createMessage: {properties: {content: {maxLength: 5}}}}
+    mode: %s
+"""
 
 
-def test_no_body_is_the_schema_false(command: Command, config: Path) -> None:
-    """An operation without a body admits none."""
-    assert command("schema", "getThread", "-c", str(config)) == (0, "false\n", "")
+def test_a_policy_refuses(command: Command, config: Path) -> None:
+    """Each violation says whose rule was broken."""
+    write_config(config, 9, POLICY % "enforce")
+    body = b'{"role": "me", "content": "Hello you", "metadata": {"a": "", "b": ""}}'
+    result = command("validate", "createMessage", "-c", str(config), stdin=body)
+    assert result.status == 1
+    assert [row.split()[:3] for row in result.output.splitlines()[2:]] == [
+        ["/role", "invalid_value", "contract"],
+        ["/content", "string_above_max_length", "policy"],
+        ["/metadata", "object_above_max_properties", "limit"],
+    ]
 
 
-def test_layers_of_nested_schemas() -> None:
-    """Every schema object says whose its keywords are; annotations are nobody's; booleans stay."""
-    assert layered({"title": "t", "x-other": 1}) == {"title": "t", "x-other": 1}
-    assert layered({"anyOf": [True, {"type": "string"}], "properties": {"a": False}}) == {
-        "anyOf": [True, {"type": "string", "x-layer": {"type": "contract"}}],
-        "properties": {"a": False},
-        "x-layer": {"anyOf": "contract", "properties": "contract"},
-    }
+def test_a_policy_that_reports(command: Command, config: Path) -> None:
+    """What it alone would refuse is permitted, and shown; with a fault of the contract only that is told."""
+    write_config(config, 9, POLICY % "report")
+    body = b'{"role": "user", "content": "Hello you"}'
+    result = command("validate", "createMessage", "-c", str(config), stdin=body)
+    assert result.status == 0
+    first, _, row = result.output.splitlines()
+    assert first == "permitted: it would be refused, were the faults of limit and policy not only reported"
+    assert row.split()[:3] == ["/content", "string_above_max_length", "policy"]
+    result = command("validate", "createMessage", "-c", str(config), "--json", stdin=body)
+    verdict = json.loads(result.output)
+    assert (verdict["verdict"], verdict["would_reject"], verdict["total"]) == ("permit", True, 1)
+    assert verdict["violations"][0]["layer"] == "policy"
+    result = command("validate", "createMessage", "-c", str(config), stdin=body.replace(b"user", b"me"))
+    assert result.status == 1
+    assert [row.split()[0] for row in result.output.splitlines()[2:]] == ["/role"]
+
+
+def test_more_violations_than_are_listed(command: Command, config: Path) -> None:
+    """A hundred of them, and the count of the others."""
+    body = json.dumps({"role": "user", "content": "a", "metadata": {"a": 1}, "file_ids": [1] * 120}).encode()
+    write_config(config, 9)
+    result = command("validate", "createMessage", "-c", str(config), stdin=body)
+    assert result.status == 1
+    *rows, last = result.output.splitlines()[2:]
+    assert (len(rows), last) == (100, "and 22 more")
+
+
+DOCUMENT = """\
+openapi: 3.1.0
+info: {title: Forms, version: "1"}
+servers: [{url: /v1}]
+paths:
+  /both:
+    post:
+      operationId: both
+      requestBody:
+        content:
+          application/x-www-form-urlencoded: {schema: {$ref: "#/components/schemas/Small"}}
+          text/*: {schema: {maxLength: 3}}
+      responses: {"200": {description: Fine.}}
+  /parts:
+    post:
+      operationId: parts
+      requestBody:
+        required: true
+        content:
+          multipart/form-data: {schema: {$ref: "#/components/schemas/Small"}}
+      responses: {"200": {description: Fine.}}
+components:
+  schemas:
+    Small:
+      type: object
+      properties: {n: {type: integer, maximum: 5}, next: {$ref: "#/components/schemas/Small"}}
+"""
+FORM = "application/x-www-form-urlencoded"
+PART = b'--x\r\ncontent-disposition: form-data; name="n"\r\n\r\n%d\r\n--x--\r\n'
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> Path:
+    """Give a configuration of operations that take no JSON."""
+    (tmp_path / "forms.yaml").write_text(DOCUMENT)
+    config = tmp_path / "gateway.yaml"
+    config.write_text(
+        'upstreams: {main: {urls: ["http://127.0.0.1:9"]}}\n'
+        "contracts: {forms: {openapi: forms.yaml, upstream: main}}\n"
+    )
+    return config
+
+
+@pytest.mark.parametrize(
+    ("operation", "content_type", "body", "first"),
+    [
+        ("both", FORM, b"n=5", "permitted"),
+        ("both", f"{FORM.upper()}; charset=utf-8", b"n=6", "refused: 400 integer_above_max_value"),
+        ("both", "text/plain", b"abc", "permitted"),
+        ("both", "text/plain", b"abcd", "refused: 400 string_above_max_length"),
+        ("both", "application/json", b"{}", "refused: 415 unsupported_media_type"),
+        ("both", "text", b"{}", "refused: 415 unsupported_media_type"),
+        ("both", None, b"", "permitted"),
+        ("parts", "multipart/form-data; boundary=x", PART % 5, "permitted"),
+        ("parts", "multipart/form-data; boundary=x", PART % 6, "refused: 400 integer_above_max_value"),
+        ("parts", None, PART % 5, "refused: 415 unsupported_media_type"),
+        ("parts", None, b"", "refused: 400 bad_request"),
+    ],
+)  # fmt: skip
+def test_other_media_types(
+    command: Command, forms: Path, operation: str, content_type: str | None, body: bytes, first: str
+) -> None:
+    """Whatever the proxy judges, by the Content-Type that is given; what it does not take is refused."""
+    named = [] if content_type is None else ["--content-type", content_type]
+    result = command("validate", operation, "-c", str(forms), *named, stdin=body)
+    assert result.output.splitlines()[0] == first
+    assert result.status == (0 if first == "permitted" else 1)
+
+
+def test_a_media_type_that_has_to_be_named(command: Command, forms: Path) -> None:
+    """Where there are several and none is JSON, nothing is guessed."""
+    result = command("validate", "both", "-c", str(forms), stdin=b"n=5")
+    assert result.status == 2
+    assert "which one? application/x-www-form-urlencoded, text/*" in " ".join(
+        result.errors.replace("│", " ").split()
+    )
+
+
+def test_a_contract_that_is_off(command: Command, config: Path) -> None:
+    """Nothing is judged but the length, and the answer says so."""
+    text = config.read_text().replace("upstream: main", "upstream: main, mode: off")
+    config.write_text(text + "body: {max_bytes: 1KiB}\n")
+    result = command("validate", "createMessage", "-c", str(config), stdin=b"no JSON")
+    assert result == (0, "permitted: the mode of its contract is off\n", "")
+    result = command("validate", "createMessage", "-c", str(config), stdin=b"x" * 1025)
+    assert result.status == 1
