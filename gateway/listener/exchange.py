@@ -17,7 +17,7 @@ from gateway.core import decide
 from gateway.core.codes import status_of
 from gateway.core.head import read_head
 from gateway.core.route import Route
-from gateway.core.types import Decision, Outcome, Phase, Rejection
+from gateway.core.types import Decision, Findings, Outcome, Phase, Rejection
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
 from gateway.listener.texts import NO_TEXTS, text, texts_of
 
@@ -43,6 +43,7 @@ _FORWARD: Final = Phase.FORWARD
 _RELAY: Final = Phase.RELAY
 _ALLOW: Final = Decision.ALLOW
 _REJECT: Final = Decision.REJECT
+_WOULD_REJECT: Final = Decision.WOULD_REJECT
 _ERROR: Final = Decision.ERROR
 _NONE: Final = Framing.NONE
 _CHUNKED: Final = Framing.CHUNKED
@@ -80,8 +81,8 @@ class Exchange:
     """One request and its response; also the sink of the upstream's answer."""
 
     __slots__ = (
-        "_admission", "_at", "_body_bytes", "_code", "_decision", "_downstream", "_framing", "_held",
-        "_keep_alive", "_overhead", "_phase", "_rejection", "_response_at", "_sent_at", "_settled",
+        "_admission", "_at", "_body_bytes", "_code", "_decision", "_downstream", "_findings", "_framing",
+        "_held", "_keep_alive", "_overhead", "_phase", "_rejection", "_response_at", "_sent_at", "_settled",
         "_snapshot", "_time", "_upstream_ms", "_upstream_outcome", "_upstream_request_id",
         "_upstream_status", "_whole", "bytes_out", "flight", "head", "id", "reserved", "started", "status",
     )  # fmt: skip
@@ -101,6 +102,7 @@ class Exchange:
         self._phase: Phase = _HEAD
         self._decision: Decision = _ALLOW
         self._rejection: Rejection | None = None
+        self._findings: Findings | None = None
         self._code: str | None = None
         self._body_bytes = 0
         self._whole = False
@@ -143,7 +145,7 @@ class Exchange:
 
     def _note_route(self, head: RequestHead) -> None:
         """Keep the route of a request that was refused for what its head says of the body, for the record."""
-        route = self._snapshot.rules.routes.match(head.method, head.path)
+        route = self._snapshot.rules.routes.match(head.method, head.path, head)
         if isinstance(route, Route):
             self._admission = decide.Admission(route, None)
 
@@ -181,6 +183,9 @@ class Exchange:
             self.refuse(verdict)
             return
         self._phase = _FORWARD
+        if verdict.findings is not None:
+            self._findings = verdict.findings
+            self._decision = _WOULD_REJECT
         forwarder = self._snapshot.forwarders[verdict.operation.upstream]
         client = self._downstream.client(self._snapshot, head)
         self.flight = forwarder.forward(verdict, client, self)
@@ -271,7 +276,15 @@ class Exchange:
         self._keep_alive = (
             request.keep_alive and self._framing is not _CLOSE and not self._downstream.load.draining
         )
-        self._held = head_bytes(head, self._framing, request, self.id, keep_alive=self._keep_alive)
+        findings = self._findings
+        self._held = head_bytes(
+            head,
+            self._framing,
+            request,
+            self.id,
+            keep_alive=self._keep_alive,
+            would_reject=0 if findings is None else findings.total,
+        )
         if self._framing is not _NONE and head.length != 0:
             return
         self._flush(b"")
@@ -358,6 +371,9 @@ class Exchange:
         operation = None if admission is None else admission.route.operation
         flight = self.flight
         rejection = self._rejection
+        findings = self._findings
+        if rejection is not None and rejection.violations:
+            findings = Findings(rejection.violations, rejection.total)
         return Outcome(
             self.id,
             self._time,
@@ -379,7 +395,9 @@ class Exchange:
             texts.trace_id,
             texts.user_agent,
             texts.sdk_retry,
-            () if rejection is None else rejection.violations,
+            () if findings is None else findings.violations,
+            0 if findings is None else findings.total,
+            "enforce" if operation is None else operation.mode,
             None if flight is None or operation is None else operation.upstream,
             self._upstream_status,
             0 if flight is None else flight.attempts,

@@ -40,15 +40,23 @@ _CLOSE: Final = Framing.CLOSE
 
 
 def head_bytes(
-    head: ResponseHead, framing: Framing, request: RequestHead, request_id: str, *, keep_alive: bool
+    head: ResponseHead,
+    framing: Framing,
+    request: RequestHead,
+    request_id: str,
+    *,
+    keep_alive: bool,
+    would_reject: int = 0,
 ) -> bytes:
-    """Give a relayed response's head."""
+    """Give a relayed response's head; ``would_reject`` is how many violations were recorded, not refused."""
     if head.length is not None and head.status != 204:
         frame = b"content-length: %d\r\n" % head.length
     elif framing is _CHUNKED:
         frame = b"transfer-encoding: chunked\r\n"
     else:
         frame = b""
+    if would_reject:
+        frame += b"x-gateway-would-reject: %d\r\n" % would_reject
     return b"HTTP/1.1 %d %b\r\n%b%b%bx-request-id: %b\r\n\r\n" % (
         head.status,
         head.reason,

@@ -161,8 +161,8 @@ class Metrics:
             requests.overhead.observe(outcome.overhead_us / 1e6)
         if outcome.upstream is not None:
             self._count_upstream(outcome.upstream, outcome)
-        if outcome.code is not None and outcome.decision in _REFUSALS:
-            self._count_violations(outcome, outcome.code)
+        if outcome.violations or (outcome.code is not None and outcome.decision in _REFUSALS):
+            self._count_violations(outcome)
 
     def expose(self) -> bytes:
         """Give all metrics in the Prometheus text format, ``text/plain; version=0.0.4``."""
@@ -202,10 +202,10 @@ class Metrics:
                 histogram = self._upstream_durations[upstream] = _Histogram(DURATION_BUCKETS)
             histogram.observe(outcome.upstream_ms / 1e3)
 
-    def _count_violations(self, outcome: Outcome, code: str) -> None:
+    def _count_violations(self, outcome: Outcome) -> None:
         counts = self._violations
         operation = outcome.operation
-        faults = [(v.code, v.safe_param) for v in outcome.violations] or [(code, None)]
+        faults = [(v.code, v.safe_param) for v in outcome.violations] or [(outcome.code or UNKNOWN, None)]
         for fault, param in faults:
             labels = self._violation_labels.get((operation, fault, param))
             if labels is None:

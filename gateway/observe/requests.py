@@ -18,14 +18,13 @@ from gateway.observe.fields import MAX_TEXT, Stamp, escape_controls
 if TYPE_CHECKING:
     from structlog.typing import EventDict
 
-    from gateway.core.types import Violation
-
 _MAX_VIOLATIONS: Final = 32
 
 # What few exchanges differ in: rendered once for each combination that occurs.
 _COMMON: Final = (
-    "revision", "phase", "decision", "status", "code", "method", "operation", "contract", "app", "upstream",
-    "upstream_status", "upstream_attempts", "upstream_outcome", "client_ip", "user_agent", "sdk_retry",
+    "revision", "mode", "phase", "decision", "status", "code", "method", "operation", "contract", "app",
+    "upstream", "upstream_status", "upstream_attempts", "upstream_outcome", "client_ip", "user_agent",
+    "sdk_retry",
 )  # fmt: skip
 _common_of: Final = itemgetter(*map(Outcome._fields.index, _COMMON))
 _MAX_COMMON: Final = 1024
@@ -90,7 +89,7 @@ class JsonRequest:
         if o.upstream_ms is not None:
             line += f',"upstream_ms":{o.upstream_ms:.3f}'
         if o.violations:
-            line += _violations_member(o.violations)
+            line += _violations_member(o)
         return line + "}\n"
 
     def _render_common(self, key: tuple[Any, ...]) -> str:
@@ -114,15 +113,17 @@ def _level(decision: Decision) -> str:
     return "warning" if decision is Decision.ERROR else "info"
 
 
-def _violations_member(violations: tuple[Violation, ...]) -> str:
+def _violations_member(outcome: Outcome) -> str:
     """Give the first violations, and how many there are where that is more."""
+    violations = outcome.violations
     told = ",".join(
         f'{{"code":{quote(violation.code)},'
         + ("" if violation.safe_pointer is None else f'"pointer":{quote(violation.safe_pointer[:MAX_TEXT])},')
         + f'"layer":"{violation.layer}"}}'
         for violation in violations[:_MAX_VIOLATIONS]
     )
-    count = f',"violation_count":{len(violations)}' if len(violations) > _MAX_VIOLATIONS else ""
+    total = max(outcome.violation_count, len(violations))
+    count = f',"violation_count":{total}' if total > _MAX_VIOLATIONS else ""
     return f',"violations":[{told}]{count}'
 
 

@@ -22,7 +22,7 @@ def openai_body(rejection: Rejection, status: int) -> bytes:
     return (
         f'{{"error":{{"message":{quote(rejection.message)},"type":"{_type(status)}",'
         f'"param":{text_or_null(rejection.param)},"code":{quote(rejection.code)}'
-        f"{violations_json(rejection.violations)}}}}}"
+        f"{violations_json(rejection)}}}}}"
     ).encode("ascii")
 
 

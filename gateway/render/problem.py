@@ -27,5 +27,5 @@ def problem_body(rejection: Rejection, code: Code, request_id: str) -> bytes:
         f'{{"type":{quote(TYPE_PREFIX + rejection.code)},"title":{quote(code.title)},"status":{code.status},'
         f'"detail":{quote(rejection.message)},"instance":{quote("urn:uuid:" + request_id)},'
         f'"code":{quote(rejection.code)},"param":{text_or_null(rejection.param)}'
-        f"{violations_json(rejection.violations)}}}"
+        f"{violations_json(rejection)}}}"
     ).encode("ascii")

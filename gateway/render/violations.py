@@ -11,19 +11,24 @@ from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from gateway.core.types import Violation
+    from gateway.core.types import Rejection, Violation
 
 # int to str is quadratic, and Python refuses it beyond 4300 digits.
 _MAX_INTEGER_BITS: Final = 1024
 
 
-def violations_json(violations: tuple[Violation, ...]) -> str:
-    """Give ``,"violations":[…]``, the last member of an object that has others; empty for no violations."""
+def violations_json(rejection: Rejection) -> str:
+    """Give ``,"violations":[…]``, the last member of an object that has others; empty for no violations.
+
+    Where there are more than are listed, ``,"violation_count":N`` follows.
+    """
+    violations = rejection.violations
     if not violations:
         return ""
     if len(violations) == 1:
         return f',"violations":[{_violation(violations[0])}]'
-    return f',"violations":[{",".join(map(_violation, violations))}]'
+    count = f',"violation_count":{rejection.total}' if rejection.total > len(violations) else ""
+    return f',"violations":[{",".join(map(_violation, violations))}]{count}'
 
 
 def text_or_null(text: str | None) -> str:

@@ -31,7 +31,9 @@ _FORWARDING: Final = frozenset(
 _REBUILT: Final = frozenset({b"via", b"x-forwarded-for"})
 """What is rebuilt even for a trusted proxy: its own list with one more at the end."""
 _REQUEST_DROPPED: Final = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-_RESPONSE_DROPPED: Final = HOP_BY_HOP | {b"content-length", b"x-request-id", b"x-upstream-request-id"}
+_RESPONSE_DROPPED: Final = HOP_BY_HOP | {
+    b"content-length", b"x-request-id", b"x-upstream-request-id", b"x-gateway-would-reject",
+}  # fmt: skip
 _PLAIN_OPTIONS: Final = frozenset({b"keep-alive", b"close"})
 """Connection options that name no field."""
 

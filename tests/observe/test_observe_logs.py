@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONG = 30.0
-TEXTS = """event level time request_id phase decision operation app client_ip revision code method path
+TEXTS = """event level time request_id mode phase decision operation app client_ip revision code method path
     contract thread_id client_request_id upstream_request_id trace_id user_agent sdk_retry upstream
     upstream_outcome"""
 INTEGERS = "status bytes_in bytes_out upstream_status upstream_attempts violation_count"
@@ -90,6 +90,7 @@ def test_an_allowed_exchange(output: Output, allowed: Outcome) -> None:
             "level": "info",
             "time": "2023-11-14T22:13:20.123Z",
             "request_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+            "mode": "enforce",
             "phase": "relay",
             "decision": "allow",
             "status": 200,
@@ -134,6 +135,8 @@ def test_many_violations_are_cut_and_counted(refused: Outcome) -> None:
     fields = request_line(refused._replace(violations=refused.violations * 100))
     assert len(fields["violations"]) == 32
     assert fields["violation_count"] == 100
+    fields = request_line(refused._replace(violations=refused.violations * 100, violation_count=250))
+    assert fields["violation_count"] == 250
 
 
 def test_strings_of_clients_are_cut(allowed: Outcome) -> None:

@@ -149,6 +149,7 @@ def test_the_whole_line_of_a_forwarded_request(sent: Sent) -> None:
     assert line == {
         "event": "request",
         "level": "info",
+        "mode": "enforce",
         "phase": "relay",
         "decision": "allow",
         "status": 200,
