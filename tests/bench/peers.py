@@ -16,6 +16,7 @@ from tests.bench.bodies import ECHO_PATH, FIELDS, Body
 from tests.bench.faults import BenchError, MissingToolError
 from tests.bench.machine import free_ports, on_cores
 from tests.bench.nginx import write_proxy, write_upstream
+from tests.bench.operations import write_contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,16 @@ contracts:
     upstream: main
 """
 
+_ONE = "    operations: [createMessage]\n"
+_MANY = """\
+  many:
+    openapi: {file}
+    prefix: /v1
+    upstream: main
+"""
+MANY = 300
+"""How many operations the peer ``gateway-300`` has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -43,7 +54,8 @@ class Peer:
 
     ``prepare(home, port, upstream)`` writes what it needs into ``home`` and gives its command line; the ports
     are where it listens and where it forwards to. ``validates``: it refuses what the contract refuses.
-    ``logs``: it writes one line for each request on its standard output.
+    ``logs``: it writes one line for each request on its standard output. ``bodies`` are the names of those
+    measured on it, None for all.
     """
 
     name: str
@@ -51,6 +63,11 @@ class Peer:
     note: str
     validates: bool = True
     logs: bool = True
+    bodies: frozenset[str] | None = None
+
+    def takes(self, body: Body) -> bool:
+        """Say whether ``body`` is measured on it."""
+        return (body.valid or self.validates) and (self.bodies is None or body.name in self.bodies)
 
 
 def tool(name: str, package: str) -> str:
@@ -70,11 +87,19 @@ def nginx_command(configuration: Path) -> list[str]:
     return [nginx, "-p", str(configuration.parent), "-e", str(errors), "-c", str(configuration)]
 
 
-def _gateway(home: Path, port: int, upstream: int) -> list[str]:
+def _gateway(home: Path, port: int, upstream: int, more: str = "") -> list[str]:
     (admin,) = free_ports(1)
-    file = home / "gateway.yaml"
-    file.write_text(_GATEWAY.format(port=port, admin=admin, upstream=upstream), encoding="utf-8")
+    file = home / f"gateway-{port}.yaml"
+    file.write_text(_GATEWAY.format(port=port, admin=admin, upstream=upstream) + more, encoding="utf-8")
     return [sys.executable, "-m", "gateway", "serve", "-c", str(file)]
+
+
+def _gateway_of_one(home: Path, port: int, upstream: int) -> list[str]:
+    return _gateway(home, port, upstream, _ONE)
+
+
+def _gateway_of_many(home: Path, port: int, upstream: int) -> list[str]:
+    return _gateway(home, port, upstream, _ONE + _MANY.format(file=write_contract(home, MANY - 1)))
 
 
 def _plain(_home: Path, port: int, upstream: int) -> list[str]:
@@ -101,6 +126,13 @@ PEERS: dict[str, Peer] = {
             "proxy_pass only: 1 worker, HTTP/1.1, keepalive 64, default buffering, no access log",
             validates=False,
             logs=False,
+        ),
+        Peer("gateway-1", _gateway_of_one, "the gateway with 1 operation", bodies=frozenset({"small"})),
+        Peer(
+            f"gateway-{MANY}",
+            _gateway_of_many,
+            f"the gateway with {MANY} operations, createMessage among them",
+            bodies=frozenset({"small"}),
         ),
     )
 }

@@ -84,14 +84,14 @@ def _summary(samples: list[Sample]) -> Summary:
     )
 
 
-def ratio(findings: Findings, body: str, peer: str) -> float | None:
-    """Give the gateway's CPU per request over that of ``peer``: the median of the rounds' own ratios.
+def ratio(findings: Findings, body: str, peer: str, of: str = "gateway") -> float | None:
+    """Give CPU per request of ``of`` over that of ``peer``: the median of the rounds' own ratios.
 
     Both sides of such a ratio were measured seconds apart, so a machine that speeds up or slows down during
     the run moves it less than the ratio of two medians. None when no round of both was kept.
     """
     costs = {(one.number, one.peer): one.cpu_us for one in findings.samples if one.body == body and one.kept}
-    ours = {number: cost for (number, name), cost in costs.items() if name == "gateway"}
+    ours = {number: cost for (number, name), cost in costs.items() if name == of}
     ratios = [cost / theirs for number, cost in ours.items() if (theirs := costs.get((number, peer)))]
     return median(ratios) if ratios else None
 
@@ -104,6 +104,9 @@ def bars(findings: Findings) -> list[Bar]:
         for peer, limit in (("plain", 0.25), ("nginx", 5.0))
         if {"gateway", peer} <= measured
     ]
+    if {"gateway-1", "gateway-300"} <= measured:
+        cost = ratio(findings, "small", "gateway-1", of="gateway-300")
+        found.append(Bar("small body: CPU per request, 300 operations/1 operation", cost, 1.05))
     if idle := findings.idle.get("gateway"):
         found.append(Bar("idle memory of the gateway (VmRSS)", idle.rss / 1024, 60.0, " MiB"))
     return found
@@ -111,8 +114,8 @@ def bars(findings: Findings) -> list[Bar]:
 
 def text(findings: Findings, plan: Plan, about: dict[str, str]) -> str:
     """Lay the whole report out for a terminal of some 110 columns."""
-    lines = [f"{name:<9}{value}" for name, value in about.items()]
-    lines += [f"{peer.name:<9}{peer.note}" for peer in plan.peers]
+    lines = [f"{name:<12}{value}" for name, value in about.items()]
+    lines += [f"{peer.name:<12}{peer.note}" for peer in plan.peers]
     summaries = summarize(findings)
     for body in plan.bodies:
         rows = [one for (name, _), one in summaries.items() if name == body.name]
@@ -134,7 +137,7 @@ def text(findings: Findings, plan: Plan, about: dict[str, str]) -> str:
 
 
 def _table(rows: list[Summary]) -> list[str]:
-    lines = [f"  {_HEAD[0]:<10}" + "".join(f"{name:>9}" for name in _HEAD[1:]) + "  " + " ".join(_NOISE)]
+    lines = [f"  {_HEAD[0]:<12}" + "".join(f"{name:>9}" for name in _HEAD[1:]) + "  " + " ".join(_NOISE)]
     for one in rows:
         cells = [f"{one.cpu_us:.1f}", f"{one.user_us:.1f}", f"{one.system_us:.1f}", f"{one.spread:.0%}"]
         cells += [
@@ -145,7 +148,7 @@ def _table(rows: list[Summary]) -> list[str]:
             str(one.dropped),
         ]
         noise = " ".join(f"{getattr(one, name):>{len(name)}.0%}" for name in _NOISE)
-        lines.append(f"  {one.peer:<10}" + "".join(f"{cell:>9}" for cell in cells) + "  " + noise)
+        lines.append(f"  {one.peer:<12}" + "".join(f"{cell:>9}" for cell in cells) + "  " + noise)
     return lines
 
 

@@ -123,7 +123,7 @@ class Bench:
         return self.findings
 
     def _measure_body(self, body: Body, running: dict[str, Running], count: Count) -> None:
-        peers = [peer for peer in self._plan.peers if body.valid or peer.validates]
+        peers = [peer for peer in self._plan.peers if peer.takes(body)]
         requests = {peer.name: self._warm_up(peer, running[peer.name], body) for peer in peers}
         kept = dict.fromkeys(requests, 0)
         for number in range(self._plan.rounds + self._plan.rounds // 2):
