@@ -21,7 +21,7 @@ from gateway.contracts.cache import Cache
 from gateway.contracts.load import File, load_cached_contract, load_contract
 from gateway.contracts.operations import make_operations
 from gateway.contracts.packs import PREFIX
-from gateway.contracts.schemas import read_schema
+from gateway.contracts.schemas.reader import read_schema
 from gateway.core.decide import Rules
 from gateway.core.loosening import loosened
 from gateway.core.policy import policy_schema

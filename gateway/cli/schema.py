@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli.app import ConfigPath, app, config_path
 from gateway.cli.operation import ContentType, find_content, find_operation
-from gateway.core.plain import ANNOTATIONS, inner_schemas, map_schemas
+from gateway.core.schema.plain import ANNOTATIONS, inner_schemas, map_schemas
 from gateway.core.types import Layer
 
 if TYPE_CHECKING:

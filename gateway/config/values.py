@@ -24,7 +24,7 @@ from gateway.config.units import (
     render_duration,
     render_size,
 )
-from gateway.core.pattern import PatternFault, matcher
+from gateway.core.schema.pattern import PatternFault, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.contracts.bodies import read_body
 from gateway.contracts.described import DescribedOperation, Description
-from gateway.contracts.dialects import Dialect, named_dialect
 from gateway.contracts.notes import Notes, at
 from gateway.contracts.parameters import ParameterReader
-from gateway.contracts.schemas import SchemaReader
+from gateway.contracts.schemas.dialects import Dialect, named_dialect
+from gateway.contracts.schemas.reader import SchemaReader
 from gateway.contracts.servers import server_path
 from gateway.errors import ConfigError, Fault
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.core.policy import compose, needs_body
-from gateway.core.reading import reading_of
 from gateway.core.schema import Schemas
+from gateway.core.texts.reading import reading_of
 from gateway.core.types import Body, Condition, Content, Layer, Operation, Parameter
 
 if TYPE_CHECKING:

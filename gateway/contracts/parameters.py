@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from gateway.contracts.described import DescribedParameter
 from gateway.contracts.media_types import media_type_kind
 from gateway.contracts.notes import at
-from gateway.core.reading import types_of
+from gateway.core.texts.reading import types_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.contracts.notes import Notes
-    from gateway.contracts.schemas import SchemaReader
+    from gateway.contracts.schemas.reader import SchemaReader
     from gateway.contracts.sources import Place
     from gateway.core.types import ParameterPlace, ParameterStyle, Plain
 

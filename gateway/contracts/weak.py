@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from gateway.core.plain import TYPES
+from gateway.core.schema.plain import TYPES
 from gateway.core.types import Layer
 
 if TYPE_CHECKING:

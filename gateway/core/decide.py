@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gateway.core.forms import FormFault, read_form
 from gateway.core.head import parse_media_type, read_head
-from gateway.core.multipart import read_multipart
 from gateway.core.parameters import NO_FINDINGS, ParameterFindings, judge_header_parameters, judge_parameters
 from gateway.core.parse import JsonFault, parse
-from gateway.core.reading import ANYTHING
-from gateway.core.report import MAX_VIOLATIONS
 from gateway.core.route import Route, RouteTable
+from gateway.core.schema.report import MAX_VIOLATIONS
+from gateway.core.texts.forms import FormFault, read_form
+from gateway.core.texts.multipart import read_multipart
+from gateway.core.texts.reading import ANYTHING
 from gateway.core.types import NOTHING_FOUND, Content, Findings, Layer, MediaType, Permit, Phase, Rejection
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from gateway.core.equality import canonical
+from gateway.core.schema.equality import canonical
 from gateway.core.view import BOUNDS, View, closed, excludes, forbids, keeps, tightest
 
 if TYPE_CHECKING:

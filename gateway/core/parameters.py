@@ -5,8 +5,8 @@ readers of queries differ over is refused: malformed escapes, ``;`` as it stands
 that stand twice without being an array, a parameter written in two ways. A ``+`` is a space to readers of
 forms and a plus to others: a query that has one must be good for both.
 
-Arrays and objects are read by OpenAPI's styles (see :mod:`gateway.core.styles`) and, since SDKs write them
-so, as ``name[]`` and ``name[key]``, unless the contract itself has a parameter of that name.
+Arrays and objects are read by OpenAPI's styles (see :mod:`gateway.core.texts.styles`) and, since SDKs write
+them so, as ``name[]`` and ``name[key]``, unless the contract itself has a parameter of that name.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from gateway.core import words
-from gateway.core.brackets import Field, FieldFault, Leaf, split_name
-from gateway.core.percent import Undecodable, decode
-from gateway.core.reading import read_scalar, read_text
-from gateway.core.report import MAX_VIOLATIONS
-from gateway.core.styles import Unreadable, decode_value, read_field, read_styled
+from gateway.core.schema import words
+from gateway.core.schema.report import MAX_VIOLATIONS
+from gateway.core.texts.brackets import Field, FieldFault, Leaf, split_name
+from gateway.core.texts.percent import Undecodable, decode
+from gateway.core.texts.reading import read_scalar, read_text
+from gateway.core.texts.styles import Unreadable, decode_value, read_field, read_styled
 from gateway.core.types import Violation
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from gateway.core.plain import map_schemas
+from gateway.core.schema.plain import map_schemas
 from gateway.core.types import Layer
 from gateway.core.view import View, closed, excludes, keeps
 

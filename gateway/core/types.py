@@ -14,7 +14,7 @@ Json: TypeAlias = Any
 """A parsed JSON value: dict, list, str, int, float, bool or None."""
 
 Plain: TypeAlias = "dict[str, Any] | bool"
-"""A schema in plain form; see :mod:`gateway.core.plain`."""
+"""A schema in plain form; see :mod:`gateway.core.schema.plain`."""
 
 
 class Phase(StrEnum):
@@ -207,9 +207,9 @@ class Validator:
 
     ``fast(value)`` is true exactly when ``full(value)`` finds nothing. ``full`` is called only after a no.
     ``full(value, layers)`` leaves the violations of these layers out, before it counts and lists.
-    ``schema`` is the effective schema in plain form (see :mod:`gateway.core.plain`); the definitions that it
-    refers to are in ``definitions``. Either form may raise on a value that it was not built for: the caller
-    treats that as a refusal. ``fast`` may be replaced by a faster one while in use.
+    ``schema`` is the effective schema in plain form (see :mod:`gateway.core.schema.plain`); the definitions
+    that it refers to are in ``definitions``. Either form may raise on a value that it was not built for: the
+    caller treats that as a refusal. ``fast`` may be replaced by a faster one while in use.
     """
 
     __slots__ = ("definitions", "fast", "full", "schema")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -20,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 from gateway import documents
 from gateway.contracts import overlay_path
 from gateway.contracts.overlays import apply_overlays
+from tests.support.published import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from gateway.documents import Document
     from gateway.errors import Fault
 
-FOLDER = Path(__file__).parents[3] / "shared" / "openapi"
 METHODS = ("get", "put", "post", "delete", "patch")
 MEMBERS = ("properties", "patternProperties", "$defs")
 BRANCHES = ("allOf", "anyOf", "oneOf", "prefixItems")
@@ -47,7 +46,7 @@ class Laid(NamedTuple):
 
 def lay(version: str) -> Laid:
     """Lay the errata over the document."""
-    file = FOLDER / f"openai-{version}.yaml"
+    file = PUBLISHED / f"openai-{version}.yaml"
     if not file.exists():
         pytest.skip("OpenAI's document is not at hand")
     document = documents.read(file, name=file.name)
@@ -429,7 +428,7 @@ def test_faults_lead_into_the_errata_and_into_the_document(v1: Laid) -> None:
     brought = v1.result.fault((*schema, "maxProperties"), "m")
     kept = v1.result.fault((*schema, "nullable"), "m")
     assert (brought.file, kept.file) == ("errata.yaml", "openai-v1.yaml")
-    lines = (FOLDER / "openai-v1.yaml").read_text().splitlines()
+    lines = (PUBLISHED / "openai-v1.yaml").read_text().splitlines()
     assert lines[kept.line - 1].strip() == "nullable: true"
     lines = overlay_path("pack:errata/openai-v1").read_text().splitlines()
     assert lines[brought.line - 1].strip() == "maxProperties: 16"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +11,12 @@ from gateway.contracts.openapi import describe
 from gateway.contracts.sources import Sources
 from gateway.errors import ConfigError
 from tests.support.openapi_texts import HEAD, TO_A, a_is, faults, get, post, read, warnings
+from tests.support.published import PUBLISHED
 
 if TYPE_CHECKING:
-    from gateway.contracts.described import Description
+    from pathlib import Path
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "openapi"
+    from gateway.contracts.described import Description
 
 
 def test_a_whole_operation() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,14 +17,15 @@ from gateway.core.route import RouteTable
 from gateway.core.types import Permit
 from gateway.errors import GatewayError
 from tests.support.examples import read_examples, read_pack
+from tests.support.published import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from gateway.core.types import Findings, Operation, Validator
 
 GOOD: Final[dict[str, Any]] = {"role": "user", "content": "x"}
-REFERENCES: Final = Path(__file__).parents[3] / "shared" / "openapi"
 JSON: Final = "application/json"
 NEW_PACKS: Final = ("assistants-v2", "conversations", "responses", "chat-completions")
 
@@ -231,12 +231,12 @@ def test_shapes_that_packs_share_are_the_same() -> None:
         assert len({str(one["components"]["schemas"][shared]) for one in ours.values()}) == 1
 
 
-if REFERENCES.is_dir():  # they lie beside some checkouts; elsewhere there is nothing to compare
+if PUBLISHED.is_dir():  # they lie beside some checkouts; elsewhere there is nothing to compare
 
     def test_the_public_document_of_that_time_says_the_same() -> None:
         """The same routes, the same parameters, and for these samples the same verdicts."""
         pack = operations("pack:assistants-v1")
-        theirs = {one.name: one for one in read_pack(f"{REFERENCES}/openai-v1.yaml", wanted=list(pack))}
+        theirs = {one.name: one for one in read_pack(f"{PUBLISHED}/openai-v1.yaml", wanted=list(pack))}
         assert theirs.keys() == pack.keys()
         samples = [
             {},
@@ -262,7 +262,7 @@ if REFERENCES.is_dir():  # they lie beside some checkouts; elsewhere there is no
     def test_the_public_document_of_today_accepts_what_the_packs_accept() -> None:
         """The same routes and parameters; no accepted example is refused by it, but for known reasons."""
         ours = {name: one for pack in NEW_PACKS for name, one in operations(f"pack:{pack}").items()}
-        document = f"{REFERENCES}/openai-v2.yaml"
+        document = f"{PUBLISHED}/openai-v2.yaml"
         theirs = read_pack(document, prefix="/v1", wanted=list(ours), overlays=["pack:errata/openai-v2"])
         assert {one.name for one in theirs} == ours.keys()
         for one in theirs:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gateway.core.codes import CODES, status_of
 from gateway.core.decide import Admission, Rules, admit, decide, judge
 from gateway.core.head import read_head
-from gateway.core.reading import STRINGS, reading_of
 from gateway.core.route import RouteTable
+from gateway.core.texts.reading import STRINGS, reading_of
 from gateway.core.types import (
     NOTHING_FOUND,
     Body,

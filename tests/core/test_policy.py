@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.checks import Checks, holds, judge
 from gateway.core.policy import (
     NO_POLICY,
     FileLimits,
@@ -19,6 +18,7 @@ from gateway.core.policy import (
     needs_body,
     policy_schema,
 )
+from gateway.core.schema.checks import Checks, holds, judge
 
 if TYPE_CHECKING:
     from gateway.core.types import Findings, Json, Plain

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.checks import Checks, holds
+from gateway.core.schema.checks import Checks, holds
 from gateway.core.view import View, closed, excludes, forbids, keeps, tightest
 
 if TYPE_CHECKING:

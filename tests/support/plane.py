@@ -17,9 +17,9 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gateway.core.decide import Rules
-from gateway.core.reading import reading_of
 from gateway.core.route import RouteTable
 from gateway.core.schema import Schemas
+from gateway.core.texts.reading import reading_of
 from gateway.core.types import Body, Content, Decision, Operation, Outcome, Parameter
 from gateway.listener.server import GatewayServer, Listener
 from gateway.listener.snapshot import Capacity, Deadlines, Snapshot

@@ -6,8 +6,8 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway import documents
-from gateway.contracts.dialects import Dialect
-from gateway.contracts.schemas import SchemaReader
+from gateway.contracts.schemas.dialects import Dialect
+from gateway.contracts.schemas.reader import SchemaReader
 from gateway.contracts.sources import Place, Sources
 from gateway.core.schema import Schemas
 
