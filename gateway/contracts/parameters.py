@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gateway.core.types import ParameterPlace, ParameterStyle, Plain
 
 _DEFAULTS: Final = {"path": "simple", "query": "form", "header": "simple"}
-_STYLES: Final = {
+STYLES: Final = {
     "path": frozenset(("simple",)),
     "query": frozenset(("form", "spaceDelimited", "pipeDelimited", "deepObject")),
     "header": frozenset(("simple",)),
@@ -105,7 +105,7 @@ class ParameterReader:
         if not isinstance(name, str) or not name or not isinstance(where, str):
             notes.fault(place, "a parameter needs a name and a place (in)")
             return None
-        if where not in _STYLES:
+        if where not in STYLES:
             notes.fault(at(place, "in"), _wrong_place(where))
             return None
         notes.known_keys(value, place, _KEYS, "a parameter")
@@ -151,8 +151,8 @@ class ParameterReader:
     def _style(self, value: Mapping[str, Any], where: str, place: Place) -> _Style:
         default = _DEFAULTS[where]
         style = value.get("style", default)
-        if not isinstance(style, str) or style not in _STYLES[where]:
-            known = " or ".join(sorted(_STYLES[where]))
+        if not isinstance(style, str) or style not in STYLES[where]:
+            known = " or ".join(sorted(STYLES[where]))
             self._notes.fault(at(place, "style"), f"the style of a parameter in {where} must be {known}")
             style = default
         explode = self._notes.flag(value, "explode", place, default=style in {"form", "deepObject"})

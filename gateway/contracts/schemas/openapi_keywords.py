@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from gateway.contracts.schemas.reader import SchemaReader
     from gateway.core.types import Json
 
-_INTEGERS: Final = {
+INTEGERS: Final = {
     **{f"int{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (8, 16, 32, 64)},
     **{f"uint{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
     "double-int": (1 - (1 << 53), (1 << 53) - 1),
 }
 """Formats of whole numbers, with their bounds (OpenAPI Format Registry)."""
-_OPEN: Final = frozenset(
+OPEN: Final = frozenset(
     ("binary", "commonmark", "decimal", "double", "float", "html", "password", "unixtime")
 )
 """Formats that say how a value is meant and judge none that its type allows (OpenAPI Format Registry)."""
@@ -77,7 +77,7 @@ def finish_format(reader: SchemaReader, spot: Spot, name: str, value: Json, out:
     if not isinstance(value, str):
         reader.fault(spot.at(name), "format must be a string")
         return
-    if not reader.formats or value in _OPEN:
+    if not reader.formats or value in OPEN:
         return
     types = out.get("type")
     if value in FORMATS:
@@ -85,10 +85,10 @@ def finish_format(reader: SchemaReader, spot: Spot, name: str, value: Json, out:
             out[name] = value
         else:
             reader.remark(spot.at(name), f"the format {value} judges strings only")
-    elif value not in _INTEGERS:
+    elif value not in INTEGERS:
         reader.remark(spot.at(name), f"the format {value} is not known and judges nothing")
     elif types is None or not {"integer", "number"}.isdisjoint(types):
-        low, high = _INTEGERS[value]
+        low, high = INTEGERS[value]
         out["minimum"] = max(out.get("minimum", low), low)
         out["maximum"] = min(out.get("maximum", high), high)
         if types is not None:
