@@ -8,13 +8,20 @@ from __future__ import annotations
 import os
 import sys
 
+from typing import Final
+
 from gateway.errors import ConfigError, GatewayError
+
+_MAX_FRAMES: Final = 10_000
+"""Python's own limit of 1,000 is too low: JSON may nest 200 levels, and a circular schema takes several
+frames for each."""
 
 
 def main() -> None:
     """Run the command that the process was started with; faults are printed without a traceback."""
     from gateway.cli.app import app
 
+    sys.setrecursionlimit(_MAX_FRAMES)
     try:
         try:
             app()

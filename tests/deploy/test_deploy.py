@@ -176,7 +176,9 @@ def test_the_unit_runs_known_commands(plan: Plan) -> None:
     assert parse_duration(stop) > plan.config.deadlines.drain
     assert unit_values("RestartPreventExitStatus") == ["2"]
     (environment,) = unit_values("Environment")
-    assert environment.partition("=")[2] in page("deploy/README.md")
+    variables = dict(one.split("=", 1) for one in shlex.split(environment))
+    assert variables["GATEWAY_CONFIG"] in page("deploy/README.md")
+    assert variables["GATEWAY_CACHE"] == f"%C/{unit_values('CacheDirectory')[0]}"
 
 
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
