@@ -1,4 +1,4 @@
-"""What an operator can be told: the one family of exceptions that leave this package.
+"""What an operator can be told: the one family of exceptions that leave this package, and hints.
 
 Every fault of the outside world (configuration, contract documents, files, addresses) is raised as a
 :class:`GatewayError` and printed without a traceback. Any other exception that escapes is a bug.
@@ -7,10 +7,11 @@ Every fault of the outside world (configuration, contract documents, files, addr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class GatewayError(Exception):
@@ -37,3 +38,9 @@ class ConfigError(GatewayError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults: tuple[Fault, ...] = tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Give ``; did you mean 'x'?`` where one of ``known`` is near ``name``, else nothing."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from gateway.errors import suggestion
 
 if TYPE_CHECKING:
     from gateway.core.types import Body, Content, Operation
@@ -29,9 +30,8 @@ def find_operation(plan: Plan, name: str) -> Operation:
     known = {operation.name: operation for operation in plan.operations}
     if name in known:
         return known[name]
-    close = get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]}?" if close else "known: " + ", ".join(sorted(known))
-    raise typer.BadParameter(f"there is no operation {name!r}; {hint}", param_hint="OPERATION")
+    hint = suggestion(name, known) or f"; known: {', '.join(sorted(known))}"
+    raise typer.BadParameter(f"there is no operation {name!r}{hint}", param_hint="OPERATION")
 
 
 def default_content_type(body: Body) -> str:
@@ -48,9 +48,7 @@ def find_content(body: Body, content_type: str | None) -> Content:
     """Give what judges a body of the media type ``content_type``; a usage error where nothing does."""
     if content_type is None:
         content_type = default_content_type(body)
-    essence = content_type.partition(";")[0].strip().lower()
-    fitting = (essence, essence.partition("/")[0] + "/*", "*/*")
-    content = next((body.media_types[name] for name in fitting if name in body.media_types), None)
+    content = body.content_of(content_type.partition(";")[0].strip().lower())
     if content is None:
         listed = ", ".join(body.media_types)
         raise typer.BadParameter(f"not taken; there is {listed}", param_hint="--content-type")

@@ -12,11 +12,13 @@ import typer
 
 from gateway.cli.app import ConfigPath, app, config_path
 from gateway.cli.operation import ContentType, find_content, find_operation
-from gateway.core.schema.plain import ANNOTATIONS, inner_schemas, map_schemas
+from gateway.core.pointers import escaped
+from gateway.core.schema.plain import ANNOTATIONS, map_schemas
+from gateway.core.schema.references import references
 from gateway.core.types import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from gateway.core.types import Plain
 
@@ -61,25 +63,16 @@ def effective_schema(schema: Plain, definitions: Mapping[str, Plain]) -> Any:
     return result | {"$defs": defs} if defs else result
 
 
-def _references(schema: Plain) -> Iterator[str]:
-    """Give the definitions that a schema refers to, one for each reference."""
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield schema["$ref"]
-        for inner in inner_schemas(schema):
-            yield from _references(inner)
-
-
 class _Writer:
     """Writes schemas out; ``names`` maps the definitions needed so far to their names in ``$defs``."""
 
     def __init__(self, schema: Plain, definitions: Mapping[str, Plain]) -> None:
         self.names: dict[str, str] = {}
         self._definitions = definitions
-        self._counts = Counter(_references(schema))
+        self._counts = Counter(references(schema))
         waiting = list(self._counts)
         while waiting:
-            for key in _references(definitions[waiting.pop()]):
+            for key in references(definitions[waiting.pop()]):
                 if key not in self._counts:
                     waiting.append(key)
                 self._counts[key] += 1
@@ -94,7 +87,7 @@ class _Writer:
             return self.write(self._definitions[rules["$ref"]], layer)
         result = map_schemas(rules, lambda inner: self.write(inner, layer))
         if "$ref" in result:
-            result["$ref"] = "#/$defs/" + _escaped(self._name(result["$ref"]))
+            result["$ref"] = "#/$defs/" + _fragment(self._name(result["$ref"]))
         if len(result.get("type", ())) == 1:
             [result["type"]] = result["type"]
         if rules:
@@ -114,6 +107,6 @@ class _Writer:
         return self.names[key]
 
 
-def _escaped(token: str) -> str:
+def _fragment(token: str) -> str:
     """Write a token of a JSON Pointer in a URI fragment (RFC 6901 section 6)."""
-    return quote(token.replace("~", "~0").replace("/", "~1"), safe="!$&'()*+,;=:@-._~?")
+    return quote(escaped(token), safe="!$&'()*+,;=:@-._~?")

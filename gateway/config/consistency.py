@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.config.environment import FromEnvironment, Unresolved
 from gateway.config.policies import DEFAULT, contradictions
-from gateway.config.suggestions import suggestion
 from gateway.config.units import render_size
 from gateway.config.values import is_loopback
+from gateway.errors import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,10 +15,9 @@ from gateway.config.availability import pending_keys, without_pending
 from gateway.config.consistency import check_config, check_document
 from gateway.config.environment import substitute_all
 from gateway.config.model import Config
-from gateway.config.suggestions import suggestion
 from gateway.config.values import PACK, kind
 from gateway.documents import Document, read
-from gateway.errors import ConfigError, Fault
+from gateway.errors import ConfigError, Fault, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

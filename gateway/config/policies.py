@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from gateway.config.section import Section
-from gateway.config.suggestions import suggestion
 from gateway.config.values import Flag, Name, Pattern, choice, fault, integer, kind, string
 from gateway.core.policy import FileLimits, MetadataLimits
 from gateway.core.policy import Policy as CorePolicy
+from gateway.errors import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -131,8 +131,9 @@ def cache_key(document: bytes, overlays: Iterable[bytes], options: object) -> st
 
 def _program() -> list[tuple[str, int, int]]:
     """Say which files read documents, and when they last changed: other readers, other descriptions."""
-    files = sorted((*_PACKAGE.glob("*.py"), *_PACKAGE.glob("core/*.py"), *_PACKAGE.glob("contracts/*.py")))
-    stats = [(file.name, file.stat()) for file in files]
+    patterns = ("*.py", "core/**/*.py", "contracts/**/*.py")
+    files = sorted(file for pattern in patterns for file in _PACKAGE.glob(pattern))
+    stats = [(str(file.relative_to(_PACKAGE)), file.stat()) for file in files]
     return [(name, status.st_size, status.st_mtime_ns) for name, status in stats]
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from gateway.core.types import ContentKind
 
-_ESSENCE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9a-z-]+)/([!#$%&'*+.^_`|~0-9a-z-]+)")
+_NAME: Final = "[a-z0-9][a-z0-9!#$&^_.+-]{0,126}"
+"""RFC 6838 section 4.2, in lower case."""
+_ESSENCE: Final = re.compile(rf"\*/\*|{_NAME}/(?:\*|{_NAME})")
 _CHARSET: Final = re.compile(r"\s*charset\s*=\s*\"?utf-8\"?\s*", re.IGNORECASE)
 
 
@@ -19,16 +21,14 @@ def essence(media_type: str) -> str | None:
     """
     name, *parameters = media_type.split(";")
     name = name.strip().lower()
-    match = _ESSENCE.fullmatch(name)
-    if match is None or ("*" in name and match[2] != "*") or (match[1] == "*" != match[2]):
-        return None
-    return name if all(map(_CHARSET.fullmatch, parameters)) else None
+    known = _ESSENCE.fullmatch(name) is not None and all(map(_CHARSET.fullmatch, parameters))
+    return name if known else None
 
 
 def media_type_kind(media_type: str) -> ContentKind:
     """Say how a body of ``media_type``, which may be a range, is read."""
     name = essence(media_type) or ""
-    if name == "application/json" or (name.endswith("+json") and "*" not in name):
+    if name == "application/json" or name.endswith("+json"):
         return "json"
     if name == "multipart/form-data":
         return "multipart"

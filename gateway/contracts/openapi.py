@@ -8,7 +8,6 @@ document would let it pass, is a warning. Operations that were not asked for are
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.contracts.bodies import read_body
@@ -18,7 +17,7 @@ from gateway.contracts.parameters import ParameterReader
 from gateway.contracts.schemas.dialects import Dialect, named_dialect
 from gateway.contracts.schemas.reader import SchemaReader
 from gateway.contracts.servers import server_path
-from gateway.errors import ConfigError, Fault
+from gateway.errors import ConfigError, Fault, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,11 +156,10 @@ def _refuse_unknown(notes: Notes, found: list[_Found], wanted: Sequence[str]) ->
     for name in wanted:
         if name in known:
             continue
-        near = get_close_matches(name, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {len(known)}"
+        hint = suggestion(name, known) or f"; it has {len(known)}"
         if len(known) <= _LISTED:
-            hint = f"the document's are {', '.join(known) or 'none'}"
-        notes.fault(at(notes.sources.root, "paths"), f"there is no operation {name}; {hint}")
+            hint = f"; the document's are {', '.join(known) or 'none'}"
+        notes.fault(at(notes.sources.root, "paths"), f"there is no operation {name}{hint}")
 
 
 def _refuse_repeated(notes: Notes, found: list[_Found]) -> None:

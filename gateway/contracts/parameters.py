@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from gateway.contracts.described import DescribedParameter
 from gateway.contracts.media_types import media_type_kind
 from gateway.contracts.notes import at
+from gateway.core.fields import TOKEN
 from gateway.core.texts.reading import types_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _KEYS: Final = frozenset(
 _OF_SCHEMA: Final = ("style", "explode", "allowReserved")
 _IGNORED_HEADERS: Final = frozenset(("accept", "content-type", "authorization"))
 """Their definitions are to be ignored, says OpenAPI: the body and security have them."""
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class _Style(NamedTuple):
@@ -113,7 +113,7 @@ class ParameterReader:
             name = name.lower()
             if name in _IGNORED_HEADERS:
                 return None
-            if not _TOKEN.fullmatch(name):
+            if re.fullmatch(TOKEN, name.encode("ascii", "replace")) is None:
                 notes.fault(at(place, "name"), "this is no name of a header")
         required = notes.flag(value, "required", place)
         if where == "path" and value.get("required") is not True:

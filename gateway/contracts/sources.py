@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from gateway import documents
+from gateway.core.pointers import unescaped
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Sources:
         for token in pointer.split("/")[1:]:
             if _BAD_ESCAPE.search(token):
                 raise ReferenceFault(here, f"#{fragment} is no JSON Pointer: ~ must be ~0 or ~1")
-            step: str | int = token.replace("~1", "/").replace("~0", "~")
+            step: str | int = unescaped(token)
             if isinstance(value, list) and _INDEX.fullmatch(token) and int(token) < len(value):
                 step = int(token)
             elif not isinstance(value, dict) or step not in value:
@@ -213,8 +214,3 @@ def decode(text: str, here: Place) -> str:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise ReferenceFault(here, f"{text} is not UTF-8 once it is decoded") from None
-
-
-def pointer_of(path: Sequence[str | int]) -> str:
-    """Write a path as a JSON Pointer (RFC 6901 section 5)."""
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from gateway.core.schema.plain import TYPES
 from gateway.core.types import Layer
+from gateway.core.view import of_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +101,7 @@ class _Walk:
         prefix = f"{name}." if name else ""
         members = (schema.get("properties", ()) for schema in opened if _is_contract(schema))
         for member in dict.fromkeys(name for properties in members for name in properties):
-            held = [part for schema in opened for part in _of_member(schema, member)]
+            held = [part for schema in opened for part in of_member(schema, member)]
             yield from self.places(held, f"{prefix}{member}", depth)
         for schema in opened:
             for value in schema.get("patternProperties", {}).values():
@@ -119,14 +120,6 @@ class _Walk:
 def _is_contract(schema: dict[str, Any]) -> bool:
     """Tell whether a schema says what there can be, and is not a policy's that bounds what may be there."""
     return "x-layer" not in schema or schema["x-layer"] == Layer.CONTRACT.value
-
-
-def _of_member(schema: dict[str, Any], name: str) -> Iterator[Plain]:
-    """Give what one schema says of a property."""
-    if name in schema.get("properties", ()):
-        yield schema["properties"][name]
-    elif "patternProperties" not in schema:
-        yield schema.get("additionalProperties", True)
 
 
 def _together(opened: Conjunction, keyword: str) -> list[Plain]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.core.fields import refuse
 from gateway.core.head import parse_media_type, read_head
 from gateway.core.parameters import NO_FINDINGS, ParameterFindings, judge_header_parameters, judge_parameters
 from gateway.core.parse import JsonFault, parse
@@ -47,6 +48,8 @@ class Admission(NamedTuple):
 
 def admit(rules: Rules, head: RequestHead) -> Admission | Rejection:
     """Do the phases that need the head only: route, and of body what the head already tells."""
+    if rules.routes.tampers(head.block):
+        return refuse("A header field keeps another, by which requests are judged, from arriving as it came.")
     route = rules.routes.match(head.method, head.path, head)
     if not isinstance(route, Route):
         if route:
@@ -99,9 +102,7 @@ def choose_content(body: Body, value: bytes | None) -> Entity | Rejection:
     media_type = parse_media_type(value)
     if media_type is None:
         return _unsupported(body, "The Content-Type is malformed.")
-    essence = media_type.essence
-    listed = body.media_types
-    content = listed.get(essence) or listed.get(essence.partition("/")[0] + "/*") or listed.get("*/*")
+    content = body.content_of(media_type.essence)
     if content is None or media_type.charset not in (None, "utf-8"):
         return _unsupported(body, "The Content-Type is not accepted.")
     if content.kind == "multipart" and media_type.boundary is None:

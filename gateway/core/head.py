@@ -155,27 +155,31 @@ _BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,
 def parse_media_type(value: bytes) -> MediaType | None:
     """Parse a Content-Type value (RFC 9110 section 8.3.1); None if it is malformed.
 
-    Only charset and boundary (RFC 2046 section 5.1.1) are kept; a second one of either makes the value
-    malformed.
+    Only charset and boundary (RFC 2046 section 5.1.1) are kept. Malformed are ranges, too, and a second one
+    of either, also as RFC 2231 writes it (``boundary*``). A boundary is no good one beside anything but a
+    charset: there are readers that take whatever follows the first such word.
     """
     if value == b"application/json":
         return _JSON
     match = _MEDIA_TYPE.fullmatch(value)
-    if match is None:
+    if match is None or b"*" in match[1]:
         return None
     kept: dict[bytes, bytes] = {}
+    others = False
     for name, token, quoted in _MEDIA_PARAMETER.findall(match[2]):
-        lower = name.lower()
+        lower, extended, _ = name.lower().partition(b"*")
         if lower in (b"charset", b"boundary"):
-            if lower in kept:
+            if lower in kept or extended:
                 return None
             kept[lower] = token or quoted
+        else:
+            others = True
     charset = kept.get(b"charset")
     boundary = kept.get(b"boundary", b"")
     return MediaType(
         match[1].decode("ascii").lower(),
         None if charset is None else charset.decode("latin-1").lower(),
-        boundary if _BOUNDARY.fullmatch(boundary) is not None else None,
+        boundary if _BOUNDARY.fullmatch(boundary) is not None and not others else None,
     )
 
 

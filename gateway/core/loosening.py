@@ -10,7 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from gateway.core.policy import FILE_LISTS, LISTS_OF_BODIES, THREAD
 from gateway.core.schema.equality import canonical
+from gateway.core.schema.rules import TYPE_OF
 from gateway.core.view import BOUNDS, View, closed, excludes, forbids, keeps, tightest
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from gateway.core.types import Json, Plain
     from gateway.core.view import Test
 
-_LISTS: Final = ("messages", "additional_messages")
 _EXCLUSIVE: Final = {
     "maximum": ("exclusiveMaximum", 0),
     "exclusiveMaximum": ("maximum", 1),
@@ -60,9 +61,9 @@ def _sentence(operation: str, message: str) -> str:
 
 def _bodies(body: View) -> Iterator[tuple[str, View]]:
     """Give the places that limits apply to, as :mod:`gateway.core.policy` puts them there."""
-    for prefix, view in (("", body), ("thread.", body.member("thread"))):
+    for prefix, view in (("", body), (f"{THREAD}.", body.member(THREAD))):
         yield prefix, view
-        for name in _LISTS:
+        for name in LISTS_OF_BODIES:
             yield f"{prefix}{name}[].", view.member(name).items()
 
 
@@ -88,7 +89,7 @@ def _files(policy: Policy, body: View, place: str) -> Iterator[tuple[ConfigPath,
     limits = policy.files
     if limits is None:
         return
-    for name in ("file_ids", "attachments"):
+    for name in FILE_LISTS:
         view = body.member(name)
         if not view.possible:
             continue
@@ -234,7 +235,4 @@ def _refusing(value: Json) -> Test:
 
 def _kind(value: Json) -> str:
     """Name a value's JSON type; a float without fraction is an integer, too."""
-    if isinstance(value, float):
-        return "integer" if value.is_integer() else "number"
-    names = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}
-    return names.get(type(value), "null")
+    return "integer" if type(value) is float and value.is_integer() else TYPE_OF[type(value)]

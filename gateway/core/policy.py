@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 ConfigPath: TypeAlias = tuple[str | int, ...]
 """Where something stands in the configuration: keys and indexes from its root."""
 
-_LISTS_OF_BODIES: Final = ("messages", "additional_messages")
-_THREAD: Final = "thread"
+LISTS_OF_BODIES: Final = ("messages", "additional_messages")
+"""Properties of a body whose items are like bodies: limits apply to them, too."""
+THREAD: Final = "thread"
+"""The property of a body that is like one itself, with such lists in it."""
+FILE_LISTS: Final = ("file_ids", "attachments")
 _ANYTHING: Final = View.of(True, {})
 """What is known of values where nothing is enforced yet."""
 
@@ -168,19 +171,19 @@ def _layered(schema: Plain) -> dict[str, Any]:
 
 
 def _limits(
-    policy: Policy, view: View, *, enforced: bool, inside: tuple[str, ...] = (*_LISTS_OF_BODIES, _THREAD)
+    policy: Policy, view: View, *, enforced: bool, inside: tuple[str, ...] = (*LISTS_OF_BODIES, THREAD)
 ) -> dict[str, Any]:
     """Give what a policy's limits add at the place of a body, or of what is like one inside it."""
     members: dict[str, dict[str, Any]] = {}
     if policy.metadata is not None:
         members["metadata"] = _metadata(policy.metadata, view.member("metadata") if enforced else _ANYTHING)
     if policy.files is not None:
-        for name in ("file_ids", "attachments"):
+        for name in FILE_LISTS:
             members[name] = _files(policy.files, name, view.member(name) if enforced else _ANYTHING)
     for name in inside:
         deeper = view.member(name)
-        if name == _THREAD:
-            members[name] = _limits(policy, deeper, enforced=enforced, inside=_LISTS_OF_BODIES)
+        if name == THREAD:
+            members[name] = _limits(policy, deeper, enforced=enforced, inside=LISTS_OF_BODIES)
         else:
             items = _limits(policy, deeper.items(), enforced=enforced, inside=())
             members[name] = {"items": items} if items else {}

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gateway.core.types import Condition, Operation, RequestHead
+    from gateway.core.types import Condition, FieldBlock, Operation, RequestHead
 
 
 class Route(NamedTuple):
@@ -102,11 +102,17 @@ class _Choices:
     def _find(self, head: RequestHead | None) -> dict[str, Operation]:
         found: dict[str, Operation] = {}
         for method, operations in self._operations.items():
-            for operation in operations:
-                if all(_holds(condition, head) for condition in operation.conditions):
-                    found[method] = operation
-                    break
+            holding = [one for one in operations if all(_holds(each, head) for each in one.conditions)]
+            # Where a field has the values of several, it would be the client's choice which one judges.
+            if holding and not any(_are_rivals(holding[0], other) for other in holding[1:]):
+                found[method] = holding[0]
         return found
+
+
+def _are_rivals(one: Operation, other: Operation) -> bool:
+    """Say whether ``other`` wants a value that ``one`` does not, of a header or query that both look at."""
+    places = {condition[:2] for condition in one.conditions}
+    return any(each[:2] in places and each not in one.conditions for each in other.conditions)
 
 
 def _holds(condition: Condition, head: RequestHead | None) -> bool:
@@ -184,14 +190,26 @@ class RouteTable:
     sooner, over a name alone (OpenAPI 3.0.3, "Path Templating Matching").
 
     Of operations with the same method and template, those are looked at first that have most conditions. One
-    whose conditions do not hold is as if it did not exist.
+    whose conditions do not hold is as if it did not exist, and so are those that want different values of one
+    field in which both stand. A path that has another operation once it is decoded has none: there are
+    upstreams that decode first.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_guarded", "_imitations", "_root")
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         """Build the table; RouteConflictError if two operations claim one route."""
         self._root = _Node()
+        operations = tuple(operations)
+        names = [
+            condition.name
+            for one in operations
+            for condition in one.conditions
+            if condition.where == "header"
+        ]
+        names += [parameter.name for one in operations for parameter in one.header_parameters]
+        self._guarded = frozenset(name.encode("latin-1") for name in names)
+        self._imitations = frozenset(map(_folded, self._guarded))
         for operation in operations:
             node = self._root
             for segment in operation.template.split("/")[1:]:
@@ -208,8 +226,33 @@ class RouteTable:
         if found is None:
             return _NO_METHODS
         methods, values = found
+        if "%" in path:
+            decoded = _walk(self._root, unquote(path).split("/"), 1, (), head)
+            if decoded is None or decoded[0] != methods:
+                return _NO_METHODS
         operation = methods.get(method)
         return frozenset(methods) if operation is None else Route(operation, values)
+
+    def tampers(self, block: FieldBlock) -> bool:
+        """Say whether fields of a head keep others, by which requests are routed or judged, from arriving.
+
+        That is so where Connection names one of those, and where a name becomes one of theirs for upstreams
+        that take underscores for dashes, as CGI has it (RFC 3875 section 4.1.18).
+        """
+        if not self._guarded:
+            return False
+        known: bool | None = block.derived.get(self)
+        if known is None:
+            known = not self._guarded.isdisjoint(block.options) or any(
+                lower not in self._guarded and _folded(lower) in self._imitations
+                for _, lower, _ in block.fields
+            )
+            block.keep(self, known)
+        return known
+
+
+def _folded(name: bytes) -> bytes:
+    return name.replace(b"_", b"-")
 
 
 _NO_METHODS: frozenset[str] = frozenset()

@@ -289,6 +289,11 @@ class Body:
     required: bool
     media_types: Mapping[str, Content]
 
+    def content_of(self, essence: str) -> Content | None:
+        """Give what a media type in lower case is read as: by its own name, else by the narrowest range."""
+        known = self.media_types
+        return known.get(essence) or known.get(essence.partition("/")[0] + "/*") or known.get("*/*")
+
 
 class Condition(NamedTuple):
     """What a request must have for a route to be meant: a header or a query parameter with this value.

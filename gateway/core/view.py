@@ -91,7 +91,7 @@ class View:
 
     def member(self, name: str) -> View:
         """Look at the values of one property."""
-        return self._inside("object", lambda schema: _member(schema, name))
+        return self._inside("object", lambda schema: of_member(schema, name))
 
     def items(self) -> View:
         """Look at the items of an array."""
@@ -149,10 +149,11 @@ def proves(schema: Plain, definitions: Mapping[str, Plain], test: Test) -> bool:
 
 def forbids(schema: Mapping[str, Any], name: str) -> bool:
     """Whether a schema alone forbids the property ``name``."""
-    return _member(schema, name) == [False]
+    return of_member(schema, name) == [False]
 
 
-def _member(schema: Mapping[str, Any], name: str) -> list[Plain]:
+def of_member(schema: Mapping[str, Any], name: str) -> list[Plain]:
+    """Give what a schema alone says of the property ``name``, as far as is known without its patterns."""
     properties = schema.get("properties", {})
     if name in properties:
         return [properties[name]]

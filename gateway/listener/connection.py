@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 LINGER_SECONDS: Final = 2.0
 """How long an ending connection waits for its client to read the answer and hang up."""
-LINGER_BYTES: Final = 4 * 1024 * 1024
-"""How much a client may still send meanwhile."""
+LINGER_BYTES: Final = 64 * 1024 * 1024
+"""How much a client may still send meanwhile; some read no answer before they have sent a whole upload."""
 MAX_BUFFERED: Final = 64 * 1024
 """How many bytes of pipelined requests are kept before reading stops."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)

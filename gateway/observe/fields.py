@@ -1,4 +1,4 @@
-"""What log lines are made of, in either format: times, safe text, exceptions."""
+"""What log lines are made of, in either format: times and exceptions."""
 
 from __future__ import annotations
 
@@ -32,19 +32,6 @@ class Stamp:
             text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
             self._last = (second, text)  # one assignment, so that threads may share it
         return text + _MILLISECONDS[int((seconds - second) * 1000)]
-
-
-def escape_controls(text: str) -> str:
-    r"""Write what is not printable (control characters, line separators, surrogates) as ``\x1b``, ``\u2028``.
-
-    So that no string can end a line, move a terminal's cursor or reverse its writing direction.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def exception_fields(error: BaseException) -> dict[str, object]:

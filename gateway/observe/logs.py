@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import structlog
 
-from gateway.observe.fields import MAX_TEXT, Stamp, escape_controls, exception_fields
+from gateway.core.printable import escape_controls
+from gateway.observe.fields import MAX_TEXT, Stamp, exception_fields
 from gateway.observe.requests import JsonRequest, RequestLog, console_fields
 from gateway.observe.writer import LineWriter
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from gateway.core.printable import escape_controls
 from gateway.core.types import Decision, Outcome
-from gateway.observe.fields import MAX_TEXT, Stamp, escape_controls
+from gateway.observe.fields import MAX_TEXT, Stamp
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict

@@ -101,7 +101,7 @@ def test_usage(command: Command, config: Path, verb: str) -> None:
     """Exit status 2: an unknown operation, with what may be meant; apps, which are not available yet."""
     result = command(verb, "createMesage", "-c", str(config))
     assert (result.status, result.output) == (2, "")
-    assert "did you mean createMessage?" in " ".join(result.errors.replace("│", " ").split())
+    assert "did you mean 'createMessage'?" in " ".join(result.errors.replace("│", " ").split())
     result = command(verb, "xyz", "-c", str(config))
     assert result.status == 2
     assert "known: createMessage" in " ".join(result.errors.replace("│", " ").split())

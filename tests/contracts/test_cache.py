@@ -229,3 +229,26 @@ def test_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_key(b"d", [], [None, False]) in keys
     monkeypatch.setattr(module, "__version__", "another")
     assert cache_key(b"d", [], [None, False]) not in keys
+
+
+@pytest.mark.parametrize(
+    ("file", "counts"),
+    [
+        ("documents.py", True),
+        ("contracts/openapi.py", True),
+        ("contracts/schemas/reader.py", True),
+        ("core/schema/pattern.py", True),
+        ("core/texts/new.py", True),
+        ("listener/exchange.py", False),
+    ],
+)
+def test_other_readers_make_other_descriptions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, counts: bool
+) -> None:
+    """A change of any module that reads documents, however deep its package, changes the key."""
+    for folder in ("contracts/schemas", "core/schema", "core/texts", "listener"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setattr(module, "_PACKAGE", tmp_path)
+    before = cache_key(b"d", [], [])
+    (tmp_path / file).write_text("pass")
+    assert (cache_key(b"d", [], []) != before) is counts

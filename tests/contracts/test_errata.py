@@ -251,6 +251,7 @@ def test_the_document_s_own_examples_are_taken(laid: Laid) -> None:
 
 
 MESSAGE = {"role": "user", "content": "x"}
+UPLOAD = {"filename": "a", "bytes": 1, "mime_type": "text/plain"}
 PAIRS = {str(number): "" for number in range(17)}
 TASTES: dict[str, list[tuple[str, Any, bool, bool]]] = {
     # schema below components, value, taken before the errata, taken after
@@ -313,6 +314,9 @@ TASTES: dict[str, list[tuple[str, Any, bool, bool]]] = {
         ("InputItem", {"role": "nobody", "content": "x"}, False, False),
         ("BetaInputItem", {"role": "user", "content": [{"type": "input_text", "text": "x"}]}, False, True),
         ("InputImageContent", {"type": "input_image", "image_url": "https://example.org/a"}, False, True),
+        ("OutputTextContent", {"type": "output_text", "text": "x", "annotations": []}, False, True),
+        ("OutputTextContent", {"type": "output_text", "text": "x"}, False, False),
+        ("BetaOutputTextContent", {"type": "output_text", "text": "x", "annotations": []}, False, True),
         ("MCPApprovalResponse",
          {"type": "mcp_approval_response", "approve": True, "approval_request_id": "a"}, False, True),
         ("LocalShellToolCallOutput", {"type": "local_shell_call_output", "id": "a", "output": ""},
@@ -335,6 +339,14 @@ TASTES: dict[str, list[tuple[str, Any, bool, bool]]] = {
         ("RealtimeTranscriptionSessionCreateRequest", {"turn_detection": None}, False, True),
         ("RealtimeTranscriptionSessionCreateRequest", {"turn_detection": {"threshold": 1.1}}, True, False),
         ("RealtimeTurnDetection", {"type": "server_vad", "threshold": -0.1}, True, False),
+        ("CreateModelResponseProperties", {"top_logprobs": None}, False, True),
+        ("CreateModelResponseProperties", {"top_logprobs": 21}, False, False),
+        ("BetaCreateModelResponseProperties", {"top_logprobs": None}, False, True),
+        ("CreateChatCompletionRequest",
+         {"model": "m", "messages": [{"role": "user", "content": "x"}], "top_logprobs": None}, False, True),
+        ("CreateUploadRequest", UPLOAD | {"purpose": "assistants"}, True, True),
+        ("CreateUploadRequest", UPLOAD | {"purpose": "user_data"}, False, True),
+        ("CreateUploadRequest", UPLOAD | {"purpose": "fun"}, False, False),
         ("StopConfiguration", None, True, True),
         ("StopConfiguration", ["a"] * 5, False, False),
         ("CreateCompletionRequest", {"model": "m", "prompt": None}, False, True),

@@ -140,7 +140,7 @@ def test_only_what_is_wanted_is_read() -> None:
     many = HEAD + "paths:\n" + "".join(f"  /{n}: {{get: {{operationId: op{n}}}}}\n" for n in range(30))
     assert faults(many, wanted=["op77", "else"]) == [
         "2:1: there is no operation else; it has 30",
-        "2:1: there is no operation op77; did you mean op7?",
+        "2:1: there is no operation op77; did you mean 'op7'?",
     ]
 
 

@@ -32,6 +32,8 @@ def body(content: str) -> str:
         ("*/json", None, "opaque"),
         ("application/*+json", None, "opaque"),
         ("json", None, "opaque"),
+        ("te*t/*", None, "opaque"),
+        (f"text/{'x' * 128}", None, "opaque"),
         ("", None, "opaque"),
     ],
 )

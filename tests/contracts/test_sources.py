@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway import documents
-from gateway.contracts.sources import Place, ReferenceFault, Sources, pointer_of
+from gateway.contracts.sources import Place, ReferenceFault, Sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,9 +144,3 @@ def test_documents_at_hand() -> None:
     found = Sources(root, None, known={"urn:x": other})
     assert found.known == {"urn:x"}
     assert found.value(Place("urn:x", ("a",))) == 1
-
-
-def test_pointers() -> None:
-    """A path is written as RFC 6901 has it."""
-    assert pointer_of(()) == ""
-    assert pointer_of(("a/b~c", 0, "")) == "/a~1b~0c/0/"

@@ -456,3 +456,14 @@ def test_conditions_choose_the_contract() -> None:
     assert code(request(b"POST /v1/messages?b=1"), rules) == "unknown_parameter"
     assert code(request(b"POST /v1/messages?b=1", b"Beta: on"), rules) == "object_above_max_properties"
     assert code(request(b"POST /v1/messages?b=1", b"Beta: on", body=b"{}"), rules) is None
+
+
+def test_fields_that_keep_others_from_arriving() -> None:
+    """What the upstream would not get as it was judged is refused with the head, whatever the route."""
+    beta = Condition("header", "openai-beta", "v2")
+    rules = rules_of(Operation("op", "c", "GET", "/a", "main", 100, conditions=(beta,)))
+    for line in (b"OpenAI_Beta: v2", b"OpenAI-Beta: v2\r\nConnection: openai-beta"):
+        verdict = ask(b"GET /a HTTP/1.1\r\nHost: a\r\n" + line + b"\r\n\r\n", rules)
+        assert isinstance(verdict, Rejection)
+        assert (verdict.phase, verdict.code, verdict.close) == (Phase.HEAD, "bad_request", True)
+    assert code(b"GET /a HTTP/1.1\r\nHost: a\r\nOpenAI-Beta: v2\r\n\r\n", rules) is None

@@ -297,6 +297,8 @@ def test_media_types(value: bytes, expected: tuple[str, str | None]) -> None:
         (b'a/b; boundary="a\\"b"', None),
         (b'a/b; boundary=""', None),
         (b"a/b; boundary=a!b", None),
+        (b"a/b; x=boundary; boundary=a", None),
+        (b'a/b; boundary=a; x=";boundary=b"', None),
     ],
 )
 def test_boundaries(value: bytes, boundary: bytes | None) -> None:
@@ -318,6 +320,11 @@ def test_boundaries(value: bytes, boundary: bytes | None) -> None:
         b"a/b c",
         b"a/b; charset",
         b"a/b; boundary=a; boundary=a",
+        b"a/b; boundary*=utf-8''b; boundary=a",
+        b"a/b; boundary*0=b; boundary=a",
+        b"a/b; charset*=utf-8''utf-7",
+        b"a/*",
+        b"*/*",
         b"a/b; =c",
         b'a/b; c="d',
         b"a/b, c/d",

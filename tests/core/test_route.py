@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -184,8 +185,57 @@ def test_conditions() -> None:
     assert matched(table, "Beta: v1 v2") == "GET /a"
     assert matched(table, "Beta: v2", "Beta: v1") == "GET /a v2 v1"
     assert table.match("GET", "/a") == Route(routes[0], ())
-    both = RouteTable([operation("GET", "/a", V2), operation("GET", "/a", V1)])
-    assert matched(both, "Beta: v1, v2") == "GET /a v2"
+
+
+def test_conditions_of_several() -> None:
+    """A client cannot choose which of two contracts judges by naming the values of both."""
+    other = Condition("header", "gamma", "g")
+    both = RouteTable(
+        [
+            operation("GET", "/a", V2),
+            operation("GET", "/a", V1),
+            operation("GET", "/a"),
+            operation("GET", "/a", other),
+        ]
+    )
+    assert matched(both, "Beta: v1, v2") == set()
+    assert matched(both, "Beta: v1", "Beta: v2") == set()
+    assert matched(both, "Beta: v1, v3") == "GET /a v1"
+    assert matched(both, "Beta: v1", "Gamma: g") == "GET /a v1", "other fields: the first one, as written"
+
+
+def test_decoded_paths() -> None:
+    """What is another operation once it is decoded is none: some decode before they look for the route."""
+    table = RouteTable(
+        [operation("POST", "/x/{id}"), operation("POST", "/x/{id}:cancel"), operation("GET", "/x/a:b")]
+    )
+    assert matched(table, target="/x/1:cancel", method="POST") == "POST /x/{id}:cancel"
+    assert matched(table, target="/x/1%3Acancel", method="POST") == set()
+    assert matched(table, target="/x/1%3acancel", method="POST") == set()
+    assert matched(table, target="/x/a%3Ab", method="POST") == set()
+    assert matched(table, target="/x/a%3Ac", method="POST") == "POST /x/{id}"
+    assert matched(table, target="/x/%20", method="POST") == "POST /x/{id}"
+    pairs = RouteTable([operation("GET", "/{a}:{b}")])
+    assert matched(pairs, target="/1%3A2:3") == set(), "it could be split in two ways"
+
+
+def test_tampering() -> None:
+    """Fields by which requests are routed or judged can be neither imitated nor kept from arriving."""
+    asked = operation("GET", "/b")
+    tenant = make_parameter("x-tenant", "header", True)
+    table = RouteTable([operation("GET", "/a", V1), replace(asked, header_parameters=(tenant,))])
+    for lines, tampered in (
+        (("Beta: v1", "X-Tenant: a", "X_Other: b"), False),
+        (("Connection: close, x-other",), False),
+        (("X_Tenant: a",), True),
+        (("X-Tenant: a", "x_tenant: b"), True),
+        (("Connection: keep-alive, X-Tenant", "X-Tenant: a"), True),
+        (("Beta: v1", "Connection: beta"), True),
+    ):
+        block = head_of(*lines).block
+        assert table.tampers(block) is tampered
+        assert table.tampers(block) is tampered, "what is remembered of the fields changes nothing"
+    assert not RouteTable([asked]).tampers(head_of("X_Tenant: a", "Connection: beta").block)
 
 
 def test_conditions_of_queries() -> None:

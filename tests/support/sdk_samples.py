@@ -47,12 +47,20 @@ NUMBERS: Final[Mapping[str, int]] = {
     "max_output_tokens": 16,
     "max_chunk_size_tokens": 100,
     "compact_threshold": 1000,
+    "seconds": 3600,
 }
 """Samples of numbers that have a least value, by the member's name."""
+
+ATTACHED: Final[Mapping[str, Any]] = {"file_id": "a", "tools": []}
+"""A file of a message; the API refuses one without either."""
 
 BESIDE: Final[Mapping[str, Mapping[str, Any]]] = {
     "Mcp": {"server_url": TEXTS["server_url"]},
     "ToolMcp": {"server_url": TEXTS["server_url"]},
+    "Attachment": ATTACHED,
+    "MessageAttachment": ATTACHED,
+    "ThreadMessageAttachment": ATTACHED,
+    "AdditionalMessageAttachment": ATTACHED,
     "FileFile": {"file_id": "a"},
     "ImageGenerationInputImageMask": {"file_id": "a"},
     "ToolImageGenerationInputImageMask": {"file_id": "a"},
@@ -81,6 +89,12 @@ def bodies(params: type, *, apart: frozenset[str] = frozenset()) -> Iterator[dic
     """
     for sample in _objects(params, ()):
         yield {name: value for name, value in sample.items() if name not in apart}
+
+
+def samples(hint: Any, name: str) -> Iterator[Any]:
+    """Give samples of a type that a member or argument ``name`` has; none for what is left out or None."""
+    if hint is not type(None) and getattr(hint, "__module__", "") != "openai._types":
+        yield from _samples(hint, name, ())
 
 
 def _objects(params: Any, within: tuple[Any, ...]) -> Iterator[dict[str, Any]]:

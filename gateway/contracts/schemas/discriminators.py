@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gateway.contracts.schemas.admitted import Admitted
 from gateway.contracts.schemas.keywords import also
 from gateway.contracts.sources import Place, ReferenceFault
+from gateway.core.pointers import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,7 +139,7 @@ def _schema_name(branch: Plain) -> list[str]:
     """Give the name of the schema that a branch refers to, if it does."""
     key = "" if isinstance(branch, bool) else branch.get("$ref", "")
     path, _, name = key.rpartition("/")
-    return [name.replace("~1", "/").replace("~0", "~")] if path.endswith("#/components/schemas") else []
+    return [unescaped(name)] if path.endswith("#/components/schemas") else []
 
 
 def _tightened(branch: Plain, name: str, names: Sequence[str]) -> dict[str, Any]:

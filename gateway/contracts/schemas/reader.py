@@ -16,7 +16,8 @@ from gateway.contracts.schemas.keywords import Spot
 from gateway.contracts.schemas.links import Links, Scope
 from gateway.contracts.schemas.readonly import ReadOnly
 from gateway.contracts.schemas.vocabularies import BESIDE, FINISHING, RULES, read_unknown
-from gateway.contracts.sources import Place, ReferenceFault, Sources, pointer_of
+from gateway.contracts.sources import Place, ReferenceFault, Sources
+from gateway.core.pointers import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -171,10 +172,10 @@ class SchemaReader:
 
     def _key(self, place: Place, scope: Scope) -> str:
         """Name a definition: by its place, and by what it means there if it can mean several things."""
-        key = f"{self._name}{place.file}#{pointer_of(place.path)}"
+        key = f"{self._name}{place.file}#{pointer(place.path)}"
         own = {(name, scope.place(path)) for name, path in scope.resource.dynamic.items()}
         notes = [
-            f"{name or '$recursiveAnchor'}: {bound.file}#{pointer_of(bound.path)}"
+            f"{name or '$recursiveAnchor'}: {bound.file}#{pointer(bound.path)}"
             for name, bound in sorted(scope.bindings - own)
         ]
         notes += [f"{name}: not required" for name in sorted(scope.dropped)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.core.schema import words
+from gateway.core.schema.choices import Candidates
 from gateway.core.schema.closest import Branch, Closest
 from gateway.core.schema.rules import SILENT, Rule
-from gateway.core.schema.shapes import either
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from gateway.core.schema.report import Place, Report
     from gateway.core.schema.rules import Build, Check, Scope
@@ -27,8 +27,9 @@ def combined(schema: Mapping[str, Any], scope: Scope, build: Build, shapes: Shap
     for name in ("anyOf", "oneOf"):
         if name in schema:
             branches = [Branch(build(branch, scope), shapes.of(branch)) for branch in schema[name]]
-            closest = Closest(branches, scope.layer, schema.get("x-discriminator"))
-            choice = _Choice(branches, closest, scope.layer, only_one=name == "oneOf")
+            candidates = Candidates(branches, [branch.shape for branch in branches])
+            closest = Closest(branches, candidates, scope.layer, schema.get("x-discriminator"))
+            choice = _Choice(candidates, closest, scope.layer, only_one=name == "oneOf")
             yield Rule(choice.fits, choice.tell)
     if "not" in schema:
         yield _not(build(schema["not"], SILENT), scope.layer)
@@ -63,16 +64,17 @@ def _conditional(condition: Check, then: Check, otherwise: Check) -> Rule:
 class _Choice:
     """``anyOf`` or ``oneOf``."""
 
-    def __init__(self, branches: Sequence[Branch], closest: Closest, layer: Layer, *, only_one: bool) -> None:
-        self._branches = branches
+    def __init__(
+        self, candidates: Candidates[Branch], closest: Closest, layer: Layer, *, only_one: bool
+    ) -> None:
+        self._candidates = candidates
         self._closest = closest
         self._layer = layer
         self._only_one = only_one
-        self._tag, self._by_tag = _dispatch(closest.by_type[dict])
 
     def fits(self, value: Json, trial: Trial) -> bool:
         found = False
-        for branch in self._candidates(value):
+        for branch in self._candidates.of(value):
             if branch.check.fits(value, trial):
                 if not self._only_one:
                     return True
@@ -83,7 +85,7 @@ class _Choice:
 
     def tell(self, value: Json, place: Place, report: Report) -> None:
         fitting = 0
-        candidates = self._candidates(value)
+        candidates = self._candidates.of(value)
         for branch in candidates:
             fitting += branch.check.fits(value, report.trial)
             if fitting > self._only_one:
@@ -94,25 +96,3 @@ class _Choice:
             self._closest.tell(value, place, report)
         elif fitting > 1:
             report.add(place, "invalid_value", words.ambiguous, layer=self._layer)
-
-    def _candidates(self, value: Json) -> Sequence[Branch]:
-        """Leave out branches that cannot fit: by the type, and by a tag that all objects must have."""
-        kind = type(value)
-        if kind is dict and self._tag is not None:
-            tag = value.get(self._tag)
-            return self._by_tag.get(tag, ()) if type(tag) is str else ()
-        return self._closest.by_type.get(kind, self._branches)
-
-
-def _dispatch(branches: Sequence[Branch]) -> tuple[str | None, dict[str, tuple[Branch, ...]]]:
-    """Find a tag that every branch requires, and by each of its strings the branches that allow it."""
-    if len(branches) < 2:
-        return None, {}
-    shape = either([branch.shape for branch in branches])
-    for name, values in shape.tags.items():
-        if name in shape.required and all(type(value) is str for value in values.values()):
-            return name, {
-                value: tuple(branch for branch in branches if text in branch.shape.tags[name])
-                for text, value in values.items()
-            }
-    return None, {}

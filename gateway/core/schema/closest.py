@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gateway.core.schema import words
 from gateway.core.schema.equality import canonical
 from gateway.core.schema.report import MISSING, Full, Place, Sketch
-from gateway.core.schema.rules import TYPE_OF
 from gateway.core.schema.scalars import refusal, wrong_type
 from gateway.core.schema.shapes import either
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from gateway.core.schema.choices import Candidates
     from gateway.core.schema.report import Report
     from gateway.core.schema.rules import Check
     from gateway.core.schema.shapes import Shape, Tag
@@ -39,19 +39,22 @@ class Branch(NamedTuple):
 class Closest:
     """Tells what is wrong with values that no branch of a choice fits.
 
-    ``by_type`` are the branches that may allow a value's Python type. ``discriminator`` is
-    ``x-discriminator`` of the plain form, if any.
+    ``candidates`` are those of ``branches``. ``discriminator`` is ``x-discriminator`` of the plain form, if
+    any.
     """
 
     def __init__(
-        self, branches: Sequence[Branch], layer: Layer, discriminator: Mapping[str, Any] | None
+        self,
+        branches: Sequence[Branch],
+        candidates: Candidates[Branch],
+        layer: Layer,
+        discriminator: Mapping[str, Any] | None,
     ) -> None:
-        self.by_type = {kind: tuple(_allowing(branches, kind)) for kind in TYPE_OF}
-        self._branches = branches
+        self._by_type = candidates.by_type
         self._layer = layer
         types = either([branch.shape for branch in branches]).types
         self._wrong_type = wrong_type(types, layer) if types else refusal(layer)
-        objects = self.by_type[dict]
+        objects = self._by_type[dict]
         self._name, self._named = "", {}
         self._tags = dict(_shared_tags(objects))
         if discriminator is not None:
@@ -64,7 +67,7 @@ class Closest:
 
     def tell(self, value: Json, place: Place, report: Report) -> None:
         """Add at least one violation for a value that no branch fits."""
-        branches = self.by_type.get(type(value), self._branches)
+        branches = self._by_type[type(value)]
         if not branches:
             self._wrong_type(value, place, report)
         elif report.brief:
@@ -93,7 +96,7 @@ class Closest:
         """Tell of a tag that it is missing or has a value that no branch knows; say whether it is so."""
         supported = self._tags[name]
         if name not in value:
-            missing = all(name in branch.shape.required for branch in self.by_type[dict])
+            missing = all(name in branch.shape.required for branch in self._by_type[dict])
             if missing:
                 child = Place(place, name, MISSING)
                 report.add(child, "missing_required_parameter", words.missing, layer=self._layer)
@@ -118,14 +121,6 @@ class Closest:
             else name in shape.required
             for name in self._tags
         )
-
-
-def _allowing(branches: Sequence[Branch], kind: type) -> Iterator[Branch]:
-    """Give the branches that may allow a type: a number may be an integer, and an integer is a number."""
-    names = {"integer", "number"} if kind in {int, float} else {TYPE_OF[kind]}
-    for branch in branches:
-        if not names.isdisjoint(branch.shape.types):
-            yield branch
 
 
 def _shared_tags(branches: Sequence[Branch]) -> Iterator[tuple[str, Tag]]:

@@ -41,7 +41,6 @@ class Schemas:
         self._later = later
         self._checks = Checks(definitions)
         self._generator = Generator(definitions, self._probe)
-        self._validators: list[Validator] = []
 
     def validator(self, schema: Plain, *, parameter: str | None = None) -> Validator:
         """Make a validator; it compiles at first use.
@@ -52,13 +51,7 @@ class Schemas:
         full = partial(self._judge, schema, parameter)
         validator = Validator(bool, full, schema, self._definitions)
         validator.fast = partial(self._first, validator)
-        self._validators.append(validator)
         return validator
-
-    def compile_all(self) -> None:
-        """Generate the fast forms of all validators made so far, on this thread."""
-        for validator in self._validators:
-            self._generate(validator)
 
     def _first(self, validator: Validator, value: Json) -> bool:
         """Judge a validator's first value, and have its fast form generated."""

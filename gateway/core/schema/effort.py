@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.core.schema.plain import inner_schemas
+from gateway.core.schema.plain import IN_PLACE, inner_schemas
+from gateway.core.schema.references import circles, references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gateway.core.types import Json, Plain
 
@@ -52,7 +53,7 @@ class Efforts:
         while pending:
             name = pending.pop()
             if name not in links and name not in self._efforts:
-                links[name] = references(self._definitions[name])
+                links[name] = set(references(self._definitions[name]))
                 pending += links[name]
         for circle in circles(links):
             if not self._grow(circle):
@@ -108,7 +109,7 @@ class Efforts:
         """Count the schemas that are asked about a value ``depth`` levels below the one that is judged."""
         if isinstance(schema, bool):
             return 0
-        count = sum(self._measure(one, depth) for one in _of_same_value(schema))
+        count = sum(self._measure(one, depth) for one in inner_schemas(schema, IN_PLACE))
         if "$ref" in schema:
             count += self._effort(schema["$ref"], depth)
         if not depth:
@@ -123,7 +124,7 @@ class Efforts:
     def _below(self, keywords: Sequence[tuple[str, ...]], schema: Mapping[str, Json], depth: int) -> int:
         """Count what is asked about a member or item: one schema of the first kind, all of the second."""
         one, every = (
-            [self._measure(inner, depth) for inner in _schemas(schema, names)] for names in keywords
+            [self._measure(inner, depth) for inner in inner_schemas(schema, names)] for names in keywords
         )
         return max(one, default=0) + sum(every)
 
@@ -132,78 +133,8 @@ _MEMBERS: Final = (("properties", "additionalProperties"), ("patternProperties",
 _ITEMS: Final = (("prefixItems", "items"), ("contains", "unevaluatedItems"))
 
 
-def _of_same_value(schema: Mapping[str, Json]) -> Iterable[Plain]:
-    return _schemas(schema, ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"))
-
-
-def _schemas(schema: Mapping[str, Json], keywords: Iterable[str]) -> Iterator[Plain]:
-    return inner_schemas({name: schema[name] for name in keywords if name in schema})
-
-
 def _height(schema: Plain) -> int:
     """Say how deep schemas are nested in a schema."""
     if isinstance(schema, bool):
         return 0
     return 1 + max(map(_height, inner_schemas(schema)), default=0)
-
-
-def references(schema: Plain) -> set[str]:
-    """Give the names of all definitions that a schema refers to itself, at any depth."""
-    found: set[str] = set()
-    pending = [schema]
-    while pending:
-        one = pending.pop()
-        if not isinstance(one, bool):
-            if "$ref" in one:
-                found.add(one["$ref"])
-            pending += inner_schemas(one)
-    return found
-
-
-def circles(links: Mapping[str, Collection[str]]) -> list[list[str]]:
-    """Group what refers to one another in a circle; each group comes after those that it refers to.
-
-    S. R. Kosaraju's algorithm, without recursion. Names that are no key of ``links`` are left out.
-    """
-    backward: dict[str, list[str]] = {name: [] for name in links}
-    for name, targets in links.items():
-        for target in targets:
-            if target in links:
-                backward[target].append(name)
-    seen: set[str] = set()
-    groups = [_reached(name, backward, seen) for name in reversed(_finished(links))]
-    return [group for group in reversed(groups) if group]
-
-
-def _finished(links: Mapping[str, Collection[str]]) -> list[str]:
-    """Give all names in the order in which a search from each, depth first, is done with them."""
-    order: list[str] = []
-    seen: set[str] = set()
-    for start in links:
-        trail: list[tuple[str, Iterator[str]]] = []
-        following: Iterator[str] = iter((start,))
-        while True:
-            name = next((one for one in following if one in links and one not in seen), None)
-            if name is not None:
-                seen.add(name)
-                trail.append((name, following))
-                following = iter(links[name])
-            elif trail:
-                done, following = trail.pop()
-                order.append(done)
-            else:
-                break
-    return order
-
-
-def _reached(start: str, links: Mapping[str, Collection[str]], seen: set[str]) -> list[str]:
-    """Give what can be reached and was not seen yet."""
-    found: list[str] = []
-    pending = [start]
-    while pending:
-        name = pending.pop()
-        if name not in seen:
-            seen.add(name)
-            found.append(name)
-            pending += links[name]
-    return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from json.encoder import encode_basestring_ascii
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gateway.core.types import Json
+
+_encode: Final = json.JSONEncoder(sort_keys=True).encode
 
 
 def canonical(value: Json) -> str:
@@ -17,7 +20,12 @@ def canonical(value: Json) -> str:
     ``1`` equals ``1.0`` and not ``true``; the order of an object's members does not count. Being a string, it
     can be hashed without a caller being able to choose values whose hashes collide.
     """
-    return json.dumps(_plain(value), sort_keys=True)
+    kind = type(value)
+    if kind is str:
+        return encode_basestring_ascii(value)
+    if kind is int:
+        return str(value)
+    return _encode(_plain(value))
 
 
 def _plain(value: Json) -> Json:
@@ -58,6 +66,8 @@ def _kind(value: Json) -> type:
 
 def repetition(values: Sequence[Json]) -> tuple[int, int] | None:
     """Find the first value that equals an earlier one: the index of that, and its own. None for none."""
+    if len(values) < 2:
+        return None
     seen: dict[str, int] = {}
     for index, value in enumerate(values):
         first = seen.setdefault(canonical(value), index)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import fastjsonschema
 
-from gateway.core.schema.choices import candidates
+from gateway.core.schema.choices import Candidates
 from gateway.core.schema.draft7 import Draft7, Names
 from gateway.core.schema.effort import Efforts
 from gateway.core.schema.shapes import Shapes
@@ -121,17 +121,12 @@ class Generator:
 
     def _choose(self, choice: Choice) -> Callable[[Json], object]:
         """Make the function of a choice; those of its branches need not be there yet."""
-        known = candidates([self._shapes.of(branch) for branch in choice.branches])
-        by_type = {kind: _named(indexes, choice) for kind, indexes in known.by_type.items()}
-        by_tag = {text: _named(indexes, choice) for text, indexes in known.by_tag.items()}
-        tag, only_one, functions = known.tag, choice.only_one, self._globals
+        shapes = [self._shapes.of(branch) for branch in choice.branches]
+        candidates = Candidates(choice.names, shapes)
+        only_one, functions = choice.only_one, self._globals
 
         def choose(value: Json) -> None:
-            if tag is not None and type(value) is dict:
-                text = value.get(tag)
-                names = by_tag.get(text, ()) if type(text) is str else ()
-            else:
-                names = by_type[type(value)]
+            names = candidates.of(value)
             if len(names) == 1:
                 functions[names[0]](value)
                 return
@@ -175,10 +170,6 @@ class Generator:
         self._globals.update(functions)
         exec(code, self._globals)  # noqa: S102 - it is what the generator wrote
         return writer.references
-
-
-def _named(indexes: tuple[int, ...], choice: Choice) -> tuple[str, ...]:
-    return tuple(choice.names[index] for index in indexes)
 
 
 def _names_in(code: CodeType) -> Iterator[str]:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from gateway.core.types import Json, Plain
 
@@ -52,6 +52,8 @@ SCHEMA_VALUE: Final = frozenset(
     )
 )
 """Keywords whose value is a schema."""
+IN_PLACE: Final = frozenset(("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"))
+"""Keywords whose schemas judge the value itself, and not its members or items."""
 ANNOTATIONS: Final = frozenset(("x-layer", "x-discriminator"))
 """Keywords that judge nothing."""
 
@@ -69,9 +71,11 @@ def map_schemas(schema: Mapping[str, Json], change: Callable[[Json], Json]) -> d
     return result
 
 
-def inner_schemas(schema: Mapping[str, Json]) -> Iterator[Plain]:
-    """Give each schema directly inside a schema."""
+def inner_schemas(schema: Mapping[str, Json], keywords: Collection[str] | None = None) -> Iterator[Plain]:
+    """Give each schema directly inside a schema, or those alone that stand under one of ``keywords``."""
     for name, value in schema.items():
+        if keywords is not None and name not in keywords:
+            continue
         if name in SCHEMA_MEMBERS:
             yield from value.values()
         elif name in SCHEMA_ITEMS:

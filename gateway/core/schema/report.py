@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gateway.core.schema.words import printable
+from gateway.core.pointers import pointer
+from gateway.core.printable import printable
 from gateway.core.types import Findings, Layer, Violation
 
 if TYPE_CHECKING:
@@ -135,8 +136,12 @@ class Report:
         self.total += 1
         if self.total <= MAX_COLLECTED:
             self.entries.append(Entry(place, code, wording, limit, actual, layer))
-        elif self.trial.steps > MAX_STEPS:
+        if self._enough:
             raise Full
+
+    @property
+    def _enough(self) -> bool:
+        return self.total > MAX_COLLECTED and self.trial.steps > MAX_STEPS
 
     def spend(self, amount: int) -> None:
         """Account for a look at ``amount`` members or items; free of charge in a report that counts."""
@@ -175,19 +180,9 @@ class Sketch(Report):
         """True: what is wrong inside a choice counts as one violation."""
         return True
 
-    def add(
-        self,
-        place: Place,
-        code: str,
-        wording: Wording,
-        limit: Json = None,
-        actual: Json = None,
-        layer: Layer = Layer.CONTRACT,
-    ) -> None:
-        """Note one violation; raises :class:`Full` with the last that is taken."""
-        super().add(place, code, wording, limit, actual, layer)
-        if self.total >= self.ENOUGH:
-            raise Full
+    @property
+    def _enough(self) -> bool:
+        return self.total >= self.ENOUGH
 
     def spend(self, amount: int) -> None:
         """Account for a look at ``amount`` members or items; raises :class:`Full` when that is too many."""
@@ -251,12 +246,7 @@ def _violation(entry: Entry, parameter: str | None) -> Violation:
     message = wording(None if param is None else printable(param), limit, actual)
     if parameter is not None:
         return Violation(None, param, code, message, None, safe_param, layer, limit, actual)
-    return Violation(_pointer(tokens), param, code, message, _pointer(safe), safe_param, layer, limit, actual)
-
-
-def _pointer(tokens: Iterable[str | int]) -> str:
-    """Write an RFC 6901 JSON Pointer."""
-    return "".join(f"/{str(token).replace('~', '~0').replace('/', '~1')}" for token in tokens)
+    return Violation(pointer(tokens), param, code, message, pointer(safe), safe_param, layer, limit, actual)
 
 
 def _param(tokens: Iterable[str | int | None]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from fractions import Fraction
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,12 +142,20 @@ def numbers(schema: Mapping[str, Any], scope: Scope) -> Iterator[Rule]:
             yield _bound(schema[name], sign, scope.layer, types)
     if "multipleOf" in schema:
         factor = schema["multipleOf"]
-        exact = Fraction(repr(factor))
+        above, below = _ratio(factor)
 
         def is_multiple(value: float, _trial: Trial) -> bool:
-            return math.isfinite(value) and (Fraction(repr(value)) / exact).denominator == 1
+            if not math.isfinite(value):
+                return False
+            numerator, denominator = _ratio(value)
+            return numerator * below % (denominator * above) == 0
 
         yield rule(is_multiple, "invalid_value", words.no_multiple, scope.layer, factor)
+
+
+def _ratio(number: float) -> tuple[int, int]:
+    """Give the fraction that a number's decimal figures say: 1 and 100 for 0.01."""
+    return (number, 1) if type(number) is int else Decimal(repr(number)).as_integer_ratio()
 
 
 def _bound(limit: float, sign: str, layer: Layer, types: Sequence[str]) -> Rule:

@@ -1,8 +1,8 @@
 """What a client is told: every message of a schema violation, in the upstream API's own words.
 
-Each function takes the *subject* first: the parameter's name as :func:`printable` gives it, None for the
-body as a whole. Then ``limit``, the rule's figure, and ``actual``, what was found. Of the request's values
-nothing appears but a short string where one of a list was expected, and the figure of a number.
+Each function takes the *subject* first: the parameter's name, made :func:`printable`, None for the body as a
+whole. Then ``limit``, the rule's figure, and ``actual``, what was found. Of the request's values nothing
+appears but a short string where one of a list was expected, and the figure of a number.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+from gateway.core.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +22,6 @@ Wording: TypeAlias = "Callable[[str | None, Json, Json], str]"
 
 LONGEST_ECHO: Final = 32
 """Strings up to this many characters are named where an enum was expected."""
-_LONGEST_NAME: Final = 200
 _LISTED: Final = 100
 _KINDS: Final = {
     "string": "a string",
@@ -32,15 +33,6 @@ _KINDS: Final = {
     "null": "null",
 }
 _FOUND: Final = _KINDS | {"number": "a decimal number"}
-
-
-def printable(text: str) -> str:
-    """Make a caller's name fit for a message: cut when very long, control characters escaped."""
-    if len(text) > _LONGEST_NAME:
-        text = text[:_LONGEST_NAME] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _invalid(subject: str | None) -> str:

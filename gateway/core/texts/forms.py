@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.parse import JsonFault, parse
-from gateway.core.schema.words import printable
+from gateway.core.printable import printable
 from gateway.core.texts.brackets import Field, FieldFault, Leaf, reading_of_member, split_name
 from gateway.core.texts.percent import Undecodable, decode
 from gateway.core.texts.reading import fits, read_text
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.core.types import Json, Reading
 
+_FOLDED: Final = str.maketrans(" .", "__")
 MAX_FIELDS: Final = 1000
 """How many fields or parts a form has at most."""
 
@@ -57,18 +58,17 @@ def read_form(body: bytes, reading: Reading, *, max_depth: int) -> dict[str, Jso
         return {}
     if body.count(b"&") >= MAX_FIELDS:
         raise malformed(f"it has more than {MAX_FIELDS} fields")
-    text = body.decode("latin-1").replace("+", "%20")
-    return read_fields(map(_decode_pair, text.split("&")), reading, max_depth)
+    return read_fields(map(_decode_pair, body.decode("latin-1").split("&")), reading, max_depth)
 
 
 def _decode_pair(part: str) -> tuple[str, Leaf]:
     raw_name, _, raw_value = part.partition("=")
     try:
-        name = decode(raw_name)
+        name = decode(raw_name, plus=" ")
     except Undecodable as fault:
         raise malformed(f"a field's name {fault.reason}") from None
     try:
-        return name, Leaf(decode(raw_value, controls=True))
+        return name, Leaf(decode(raw_value, controls=True, plus=" "))
     except Undecodable as fault:
         raise malformed(f"the field '{printable(name)}' {fault.reason}", printable(name)) from None
 
@@ -99,6 +99,9 @@ def split_field(name: str, reading: Reading, max_depth: int) -> tuple[str, tuple
     if split is None:
         reason = f"the name '{printable(name)}' has brackets out of place" if name else "a field has no name"
         raise malformed(reason, printable(name) or None)
+    folded = split[0].lstrip(" ").translate(_FOLDED)
+    if folded != split[0] and folded in reading.properties:  # PHP reads " a" as "a", and "a.b" as "a_b"
+        raise malformed(f"the name '{printable(name)}' imitates another", printable(name))
     return split
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from gateway.core.fields import TOKEN
 from gateway.core.head import parse_media_type
 from gateway.core.parse import parse
-from gateway.core.schema.words import printable
+from gateway.core.printable import printable
 from gateway.core.texts.brackets import Leaf, reading_of_member
 from gateway.core.texts.forms import MAX_FIELDS, FormFault, malformed, read_fields, split_field
 from gateway.core.texts.reading import ANYTHING
@@ -77,6 +77,9 @@ def _split(body: bytes, boundary: bytes) -> Iterator[_Part]:
         raise malformed("it does not begin with its boundary")
     if pieces[-1] not in (b"--", b"--\r\n"):
         raise malformed("it does not end with its boundary")
+    if body.count(b"--" + boundary) != len(pieces) - 1:
+        # There are readers that take any line end before a boundary, or none, and would see more parts.
+        raise malformed("its boundary stands inside a part")
     for piece in pieces[1:-1]:
         if not piece.startswith(b"\r\n"):
             raise malformed("a boundary is not alone on its line")
@@ -144,6 +147,7 @@ def _leaf(part: _Part, reading: Reading, encodings: Mapping[str, tuple[str, ...]
         raise _unsupported(part.name, listed or _usual(types))
     is_text = "string" in types and place.texts is None
     if _is_json(essence) and ("object" in types or not is_text) and not (part.is_file and is_text):
+        _refuse_charset(part, essence)
         return Leaf(None, parse(part.content, max_depth=max_depth - 1 - len(keys)))
     if part.is_file or (part.media_type is not None and not essence.startswith("text/")):
         return Leaf(None, part.content.decode("latin-1"))
@@ -154,9 +158,14 @@ def _is_json(essence: str) -> bool:
     return essence == _JSON or essence.endswith("+json")
 
 
-def _read_text(part: _Part) -> str:
+def _refuse_charset(part: _Part, essence: str) -> None:
+    """Refuse a part that says it is in anything but UTF-8, which it will be read as."""
     if part.media_type is not None and part.media_type.charset not in {None, "utf-8"}:
-        raise _unsupported(part.name, (f"{_TEXT};charset=utf-8",))
+        raise _unsupported(part.name, (f"{essence};charset=utf-8",))
+
+
+def _read_text(part: _Part) -> str:
+    _refuse_charset(part, _TEXT)
     try:
         text = part.content.decode("utf-8")
     except UnicodeDecodeError:

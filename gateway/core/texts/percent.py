@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
-_MALFORMED_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_GOOD: Final = re.compile(r'[!"$&-:<-~]*+(?:%[0-9A-Fa-f]{2}[!"$&-:<-~]*+)*+')
 _DOUBTFUL: Final = re.compile(r"[^!-~]|[;#]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -19,21 +19,24 @@ class Undecodable(Exception):
         self.reason = reason
 
 
-def decode(raw: str, *, controls: bool = False) -> str:
-    """Undo percent-encoding once, as UTF-8; ``+`` stays a plus.
+def decode(raw: str, *, controls: bool = False, plus: str = "+") -> str:
+    """Undo percent-encoding once, as UTF-8; ``plus`` is what a ``+`` stands for.
 
     Raises :class:`Undecodable` for a malformed escape, ``;`` and ``#`` as they stand, anything else that is
     not printable ASCII, what is not UTF-8 (encoded surrogates, too), and encoded control characters;
     ``controls`` takes all of these but NUL, since the texts of forms have lines.
     """
-    if _DOUBTFUL.search(raw):
-        raise Undecodable("has a character that must be percent-encoded")
+    if _GOOD.fullmatch(raw) is None:
+        doubtful = _DOUBTFUL.search(raw) is not None
+        raise Undecodable(
+            "has a character that must be percent-encoded" if doubtful else "has a malformed percent-encoding"
+        )
+    raw = raw.replace("+", plus)
     if "%" not in raw:
         return raw
-    if _MALFORMED_ESCAPE.search(raw):
-        raise Undecodable("has a malformed percent-encoding")
     try:
-        value = unquote_to_bytes(raw).decode("utf-8")
+        # Quoted-printable is the same with another sign, and decoded a hundred times as fast.
+        value = a2b_qp(raw.replace("=", "=3D").replace("%", "=")).decode("utf-8")
     except UnicodeDecodeError:
         raise Undecodable("is not percent-encoded UTF-8") from None
     if "\0" in value if controls else _CONTROL.search(value):

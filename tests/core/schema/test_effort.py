@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.schema.effort import MAX_EFFORT, Efforts, circles, references
+from gateway.core.schema.effort import MAX_EFFORT, Efforts
 
 REF = {"$ref": "x"}
 DEEPER = {"properties": {"a": REF}}
@@ -68,15 +68,3 @@ def test_slow_growth_is_bounded_by_depth() -> None:
     efforts = Efforts({"x": grows, "y": {"items": {"$ref": "y"}, "properties": {"a": {"$ref": "y"}}}})
     assert efforts.bounded(REF)
     assert efforts.bounded_definition("x")
-
-
-def test_references_and_circles() -> None:
-    """References are found at any depth; circles come after what they refer to, each name once."""
-    schema = {"$ref": "a", "items": {"anyOf": [{"$ref": "b"}, True, {"not": {"$ref": "c"}}]}}
-    assert references(schema) == {"a", "b", "c"}
-    links = {"a": ["b", "z"], "b": ["c"], "c": ["b", "d"], "d": [], "e": ["a"], "f": ["f"]}
-    groups = [sorted(group) for group in circles(links)]
-    assert sorted(groups) == [["a"], ["b", "c"], ["d"], ["e"], ["f"]]
-    assert groups.index(["d"]) < groups.index(["b", "c"]) < groups.index(["a"]) < groups.index(["e"])
-    chain = {str(number): [str(number + 1)] for number in range(5000)}
-    assert [group[0] for group in circles(chain)] == [str(number) for number in reversed(range(5000))]

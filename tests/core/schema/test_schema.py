@@ -335,16 +335,6 @@ def test_the_fast_form_is_made_once_and_later() -> None:
     assert (validator.schema, validator.definitions) == ({"$ref": "node"}, CIRCULAR)
 
 
-def test_fast_forms_can_be_made_ahead() -> None:
-    """Validators whose forms were generated ahead hand nothing over at their first use."""
-    waiting: list[Callable[[], None]] = []
-    schemas = Schemas(CIRCULAR, later=waiting.append)
-    validators = [schemas.validator({"$ref": "node"}), schemas.validator(schema=True)]
-    schemas.compile_all()
-    assert [validator.fast({"next": {"id": "x"}}) for validator in validators] == [False, True]
-    assert waiting == []
-
-
 def test_what_cannot_be_generated_stays_with_the_silent_checks() -> None:
     """A schema that asks too many others about one value gets no generated form, and the same verdicts."""
     waiting: list[Callable[[], None]] = []

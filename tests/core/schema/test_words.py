@@ -33,10 +33,3 @@ def test_the_body_as_a_whole_has_no_name() -> None:
     assert words.wrong_type(None, "object", "null").startswith(
         "Invalid type for the body: expected an object"
     )
-
-
-def test_names_in_messages_are_cut_and_escaped() -> None:
-    """Names can be the caller's keys."""
-    assert words.printable("k" * 300) == "k" * 200 + "…"
-    assert words.printable("a\nb\u202e") == r"a\nb\u202e"
-    assert words.printable("naïve") == "naïve"

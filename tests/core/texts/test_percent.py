@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from urllib.parse import unquote_plus
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +13,10 @@ from gateway.core.texts.percent import Undecodable, decode
 
 
 def test_decoding() -> None:
-    """Escapes are UTF-8 and undone once; a plus stays."""
+    """Escapes are UTF-8 and undone once; a plus stays, or stands for what it is said to."""
     assert decode("a%20b%C3%A9+%2B%2525") == "a bé++%25"
+    assert decode("+a+%2b+", plus=" ") == " a + "
+    assert decode("=%3D==_%5f%3d3D=0A") == "====__=3D=0A"
     assert decode("a%0Ab%09", controls=True) == "a\nb\t"
 
 
@@ -42,3 +47,10 @@ def test_refused(raw: str, controls: bool, reason: str) -> None:
 def test_all_text_can_be_encoded(text: str) -> None:
     """Every text without NUL comes back when each of its bytes is encoded."""
     assert decode("".join(f"%{byte:02x}" for byte in text.encode()), controls=True) == text
+
+
+@given(st.text(st.sampled_from("%=+_~3dD20A/a"), max_size=12))
+def test_as_the_standard_library_does(raw: str) -> None:
+    """What is decoded is what the standard library decodes."""
+    with suppress(Undecodable):
+        assert decode(raw, controls=True, plus=" ") == unquote_plus(raw, errors="strict")
