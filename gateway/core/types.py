@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,6 +202,13 @@ NOTHING_FOUND: Final = Findings((), 0)
 """What is wrong with a good value."""
 
 
+class Explain(Protocol):
+    """Lists all that is wrong with a value, but for the violations of the layers ``without``."""
+
+    def __call__(self, value: Json, without: frozenset[Layer] = ..., /) -> Findings:
+        """Give the violations in document order; none for a good value."""
+
+
 class Validator:
     """Two compiled forms of one schema, and the schema itself. Compared by identity.
 
@@ -217,7 +224,7 @@ class Validator:
     def __init__(
         self,
         fast: Callable[[Json], bool],
-        full: Callable[..., Findings],
+        full: Explain,
         schema: Plain,
         definitions: Mapping[str, Plain] = MappingProxyType({}),
     ) -> None:
