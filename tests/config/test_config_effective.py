@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.config.effective import _Dumper, canonical, effective, effective_yaml
@@ -99,6 +99,7 @@ def test_what_is_shown_loads_again(tmp_path: Path) -> None:
         st.text(min_size=1), st.one_of(st.text(), st.from_regex(r"[0-9eEox.+-]{1,6}", fullmatch=True))
     )
 )
+@example({"huge": "1e999", "long": "9" * 5000})
 def test_strings_stay_strings(value: dict[str, str]) -> None:
     """Whatever a string looks like, YAML 1.2 reads the one that was written."""
     text = yaml.dump(value, Dumper=_Dumper, allow_unicode=True)

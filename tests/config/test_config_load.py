@@ -33,6 +33,29 @@ def faults(folder: Path, text: str, **environ: str) -> list[str]:
     return [str(fault).removeprefix(f"{folder / 'g.yaml'}:") for fault in caught.value.faults]
 
 
+def test_unknown_packs_are_told_with_the_other_faults(tmp_path: Path) -> None:
+    """Whoever loads with the names of the packs need not mend one fault to see the next."""
+    path = tmp_path / "g.yaml"
+    path.write_text(
+        "upstreams: {main: {urls: [http://127.0.0.1:9000]}}\n"
+        "contracts:\n"
+        "  a: {openapi: pack:one, upstream: main}\n"
+        "  b: {openapi: pack:two, upstream: main}\n"
+        "  c: {openapi: one.yaml, upstream: main}\n"
+        "  d: 1\n"
+        "nonsense: 1\n"
+    )
+    (tmp_path / "one.yaml").write_text("{}")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {}, packs={"one"})
+    told = [(fault.line, fault.message.partition(".")[0]) for fault in caught.value.faults]
+    assert [line for line, _ in told] == [4, 6, 7]
+    assert told[0] == (4, "There is no pack 'two'")
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    assert [fault.line for fault in caught.value.faults] == [6, 7]
+
+
 def test_the_shipped_configuration_holds_the_defaults() -> None:
     """config/gateway.yaml says nothing but what the model would say without it."""
     config = load(DEFAULT, {}).config

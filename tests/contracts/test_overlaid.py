@@ -15,31 +15,7 @@ from gateway.contracts.overlaid import Overlaid
 from gateway.contracts.overlays import apply_overlays
 from gateway.documents import Document, parse_document
 from gateway.errors import ConfigError
-
-BASE = """\
-openapi: 3.0.0
-info:
-  title: T
-  tags: [a, b]
-paths:
-  /x:
-    get:
-      parameters:
-        - {name: first, in: query}
-        - {name: second, in: query}
-        - {name: third, in: query}
-  /y:
-    get: {deprecated: true}
-"""
-
-
-def base() -> Document:
-    return parse_document(BASE, "base.yaml")
-
-
-def overlay(actions: str, name: str = "o.yaml") -> Document:
-    """Give an overlay whose actions begin on line 4."""
-    return parse_document("overlay: 1.0.0\ninfo: {title: o, version: '1'}\nactions:\n" + actions, name)
+from tests.support.overlay_texts import base, overlay
 
 
 def test_faults_lead_to_where_a_value_was_written() -> None:

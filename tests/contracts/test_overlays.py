@@ -11,35 +11,10 @@ from gateway.contracts import overlay_path, pack_files, targets
 from gateway.contracts.overlays import apply_overlays
 from gateway.documents import MAX_DEPTH, Document, parse_document
 from gateway.errors import ConfigError, Fault, GatewayError
+from tests.support.overlay_texts import HEAD, base, overlay
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-BASE = """\
-openapi: 3.0.0
-info:
-  title: T
-  tags: [a, b]
-paths:
-  /x:
-    get:
-      parameters:
-        - {name: first, in: query}
-        - {name: second, in: query}
-        - {name: third, in: query}
-  /y:
-    get: {deprecated: true}
-"""
-HEAD = "overlay: 1.0.0\ninfo: {title: o, version: '1'}\nactions:\n"
-
-
-def base() -> Document:
-    return parse_document(BASE, "base.yaml")
-
-
-def overlay(actions: str, name: str = "o.yaml") -> Document:
-    """Give an overlay whose actions begin on line 4."""
-    return parse_document(HEAD + actions, name)
 
 
 def applied(actions: str) -> Document:

@@ -31,3 +31,13 @@ def test_codes() -> None:
     assert status_of("body_too_large") == 413
     with pytest.raises(KeyError):
         status_of("no_such_code")
+
+
+def test_what_is_kept_with_a_head_is_bounded() -> None:
+    """However many snapshots add to it, one head does not grow without end; the newest is there."""
+    head = read_head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert isinstance(head, RequestHead)
+    for key in range(1000):
+        head.block.keep(key, value=str(key))
+        assert head.block.derived[key] == str(key)
+        assert len(head.block.derived) <= 64
