@@ -100,7 +100,7 @@ def compile_plan(
         loaded.config,
         loaded.path,
         tuple(operations),
-        Rules(routes, loaded.config.body.max_depth),
+        Rules(routes, loaded.config.body.max_depth, loaded.config.body.max_decoded_ratio),
         _revision(loaded.config, b"".join(contract.digest for contract in contracts.values())),
         tuple(dict.fromkeys((loaded.path, *(file for one in contracts.values() for file in one.files)))),
         listen_tls,

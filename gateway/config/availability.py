@@ -10,7 +10,6 @@ from typing import Any, Final
 
 PENDING: Final[tuple[tuple[str, ...], ...]] = (
     ("listen", "tls", "client_ca"),
-    ("body", "max_decoded_ratio"),
     ("upstreams", "*", "check"),
     ("unlisted_upstream",),
     ("policies", "*", "rate"),

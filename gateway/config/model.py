@@ -102,6 +102,10 @@ class Body(Section):
 
     max_bytes: BodyBytes = Field(default=1 << 20, description="Largest body; more is refused with 413")
     max_depth: Annotated[int, *integer(1, 200)] = Field(default=32, description="How deep JSON may nest")
+    max_decoded_ratio: Annotated[int, *integer(1, 100_000)] = Field(
+        default=100,
+        description="How many times its size a compressed body may have once it is decoded; more: 413",
+    )
 
 
 class Capacity(Section):

@@ -1,17 +1,21 @@
 """The phases in order, and the only place that makes a :class:`Permit`.
 
-The listener calls :func:`admit` once a head is whole and :func:`judge` once the body is;
-:func:`decide` is both with the head phase before them, for everything that has no socket.
+The listener calls :func:`admit` once a head is whole and :func:`judge` once the body is, with
+:func:`decode` between them where the body has a content coding; :func:`decide` is all of it with the head
+phase before, for everything that has no socket.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.core.encodings import ACCEPTED, CODINGS, EncodingFault
+from gateway.core.encodings import decode as decode_body
 from gateway.core.fields import refuse
 from gateway.core.head import parse_media_type, read_head
 from gateway.core.parameters import NO_FINDINGS, ParameterFindings, judge_header_parameters, judge_parameters
 from gateway.core.parse import JsonFault, parse
+from gateway.core.printable import clipped, printable
 from gateway.core.route import Route, RouteTable
 from gateway.core.schema.report import MAX_VIOLATIONS
 from gateway.core.texts.forms import FormFault, read_form
@@ -20,16 +24,21 @@ from gateway.core.texts.reading import ANYTHING
 from gateway.core.types import NOTHING_FOUND, Content, Findings, Layer, MediaType, Permit, Phase, Rejection
 
 if TYPE_CHECKING:
+    from gateway.core.encodings import Coding
     from gateway.core.types import Body, Json, Operation, RequestHead, Verdict, Violation
 
 _NONE: Final[frozenset[Layer]] = frozenset()
 
 
 class Rules(NamedTuple):
-    """What requests are judged by: the routes, and how deep JSON may nest."""
+    """What requests are judged by: the routes, and how deep JSON may nest.
+
+    ``max_decoded_ratio`` is how many times its encoded size a body may have once it is decoded.
+    """
 
     routes: RouteTable
     max_depth: int
+    max_decoded_ratio: int = 100
 
 
 class Entity(NamedTuple):
@@ -40,10 +49,15 @@ class Entity(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """A request whose head was accepted: its route, and its body (None: none known, or not judged)."""
+    """A request whose head was accepted: its route, and its body (None: none known, or not judged).
+
+    ``coding`` is the content coding to remove before the body is judged; None for none, or for none of
+    ours to remove.
+    """
 
     route: Route
     entity: Entity | None
+    coding: Coding | None = None
 
 
 def admit(rules: Rules, head: RequestHead) -> Admission | Rejection:
@@ -52,16 +66,22 @@ def admit(rules: Rules, head: RequestHead) -> Admission | Rejection:
         return refuse("A header field keeps another, by which requests are judged, from arriving as it came.")
     route = rules.routes.match(head.method, head.path, head)
     if not isinstance(route, Route):
+        method, path = clipped(head.method), _shown(head.path)
         if route:
             allow = ", ".join(sorted(route))
             return Rejection(
                 Phase.ROUTE,
                 "method_not_allowed",
-                f"Not allowed to {head.method} on {head.path}. Allowed: {allow}.",
+                f"Not allowed to {method} on {path}. Allowed: {allow}.",
                 headers=(("allow", allow),),
             )
-        return Rejection(Phase.ROUTE, "unknown_route", f"Invalid URL ({head.method} {head.path})")
+        return Rejection(Phase.ROUTE, "unknown_route", f"Invalid URL ({method} {path})")
     return _admit_body(route, head)
+
+
+def _shown(path: str) -> str:
+    """Give a path as a message names it: no segment longer than what refusals repeat of callers' texts."""
+    return printable("/".join(map(clipped, path.split("/"))))
 
 
 def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
@@ -73,26 +93,24 @@ def _admit_body(route: Route, head: RequestHead) -> Admission | Rejection:
         return too_large(operation.max_bytes)
     if not operation.judged:
         return Admission(route, None)
+    coding: Coding | None = None
     encoding = head.block.first.get(b"content-encoding")
     if encoding is not None and encoding.lower() != b"identity":
-        return Rejection(
-            Phase.BODY,
-            "unsupported_content_encoding",
-            "The Content-Encoding is not accepted. Send the body without one.",
-            headers=(("accept-encoding", "identity"),),
-        )
+        coding = CODINGS.get(encoding.lower())
+        if coding is None:
+            return _unknown_coding()
     if body is None:
-        return Admission(route, None) if length is None or length == 0 else _unexpected_body()
+        return Admission(route, None, coding) if length is None or length == 0 else _unexpected_body()
     entity: Entity | None = head.block.derived.get(body)
     if entity is None:
         if length == 0 and b"content-type" not in head.block.first:
-            return Admission(route, None)
+            return Admission(route, None, coding)
         found = choose_content(body, head.block.first.get(b"content-type"))
         if isinstance(found, Rejection):
             return found
         entity = found
         head.block.keep(body, found)
-    return Admission(route, entity)
+    return Admission(route, entity, coding)
 
 
 def choose_content(body: Body, value: bytes | None) -> Entity | Rejection:
@@ -120,6 +138,16 @@ def _unsupported(body: Body, message: str) -> Rejection:
     )
 
 
+def _unknown_coding() -> Rejection:
+    """Refuse a coding that is not known, or more than one (RFC 9110 section 15.5.16)."""
+    return Rejection(
+        Phase.BODY,
+        "unsupported_content_encoding",
+        f"The Content-Encoding is not accepted. Send the body without one, or with one of: {ACCEPTED}.",
+        headers=(("accept-encoding", ACCEPTED),),
+    )
+
+
 def _unexpected_body() -> Rejection:
     return Rejection(Phase.BODY, "unexpected_body", "This operation takes no request body.")
 
@@ -131,12 +159,34 @@ def too_large(limit: int) -> Rejection:
     )
 
 
+def decode(rules: Rules, admission: Admission, body: bytes) -> bytes | Rejection:
+    """Remove the content coding of a whole body, or say why that cannot be; the body as it is without one.
+
+    An empty body is none at all, unless the operation requires one. Never raises. The connection can be
+    kept whatever the answer: where the body ends is known.
+    """
+    operation = admission.route.operation
+    expected = operation.body
+    if admission.coding is None or not (body or (expected is not None and expected.required)):
+        return body
+    if expected is None:
+        return _unexpected_body()
+    try:
+        return decode_body(
+            body, admission.coding, max_bytes=operation.max_bytes, max_ratio=rules.max_decoded_ratio
+        )
+    except EncodingFault as fault:
+        return Rejection(Phase.BODY, fault.code, fault.message)
+    except Exception:  # noqa: BLE001 - whatever a decoder raises, the request must not pass
+        return Rejection(Phase.BODY, "bad_request", "The request body could not be decoded.")
+
+
 def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) -> Verdict:
-    """Do the phases parse and schema on a whole body.
+    """Do the phases parse and schema on a whole body, its content coding removed by :func:`decode`.
 
     Never raises: a validator that does is in doubt, and what is in doubt is refused, whatever the mode.
     """
-    route, entity = admission
+    route, entity, coding = admission
     operation = route.operation
     findings: Findings | None = None
     if operation.judged:
@@ -156,7 +206,7 @@ def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) ->
             if isinstance(verdict, Rejection):
                 return verdict
             findings = verdict
-    return Permit(head, operation, body, findings)
+    return Permit(head, operation, body, findings, coding is not None)
 
 
 def _judge_head(rules: Rules, head: RequestHead, route: Route) -> ParameterFindings:
@@ -279,7 +329,7 @@ def _in_doubt() -> Rejection:
 
 
 def decide(rules: Rules, raw_head: bytes, body: bytes) -> Verdict:
-    """Judge a whole request: the raw head and the body with its transfer coding removed."""
+    """Judge a whole request: the raw head and the body as it came but for its transfer coding."""
     head = read_head(raw_head)
     if isinstance(head, Rejection):
         return head
@@ -288,4 +338,7 @@ def decide(rules: Rules, raw_head: bytes, body: bytes) -> Verdict:
         return admission
     if len(body) > admission.route.operation.max_bytes:
         return too_large(admission.route.operation.max_bytes)
-    return judge(rules, head, admission, body)
+    decoded = decode(rules, admission, body)
+    if isinstance(decoded, Rejection):
+        return decoded
+    return judge(rules, head, admission, decoded)

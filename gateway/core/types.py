@@ -345,13 +345,15 @@ class Permit(NamedTuple):
     """Proof that a request was judged: what may be forwarded, and all that :class:`ports.Forwarder` takes.
 
     Made in one place, ``core/decide.py``. ``body`` holds the very bytes that were judged. ``findings`` is
-    what would have been refused, were its layers enforced; None for nothing.
+    what would have been refused, were its layers enforced; None for nothing. ``decoded`` says that a content
+    coding was removed from the body, so that its Content-Encoding must not be sent on.
     """
 
     head: RequestHead
     operation: Operation
     body: bytes
     findings: Findings | None = None
+    decoded: bool = False
 
 
 Verdict: TypeAlias = Permit | Rejection
@@ -365,6 +367,8 @@ class Outcome(NamedTuple):
     ``overhead_us`` what the gateway itself added (microseconds between having a request whole and having
     sent it on, plus the same for the response's head). ``phase`` is where it ended; ``settle`` is implied.
     ``violation_count`` is how many there are in all; ``mode`` the contract's (enforce, report, off).
+    ``bytes_in`` is the request body's size as it came, ``bytes_decoded`` without its content coding; None
+    where it had none, or could not be decoded.
     """
 
     request_id: str
@@ -398,3 +402,4 @@ class Outcome(NamedTuple):
     overhead_us: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_decoded: int | None = None

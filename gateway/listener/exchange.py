@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from gateway.core import decide
 from gateway.core.codes import status_of
 from gateway.core.head import read_head
+from gateway.core.printable import clipped
 from gateway.core.route import Route
 from gateway.core.types import Decision, Findings, Outcome, Phase, Rejection
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
@@ -81,10 +82,11 @@ class Exchange:
     """One request and its response; also the sink of the upstream's answer."""
 
     __slots__ = (
-        "_admission", "_at", "_body_bytes", "_code", "_decision", "_downstream", "_findings", "_framing",
-        "_held", "_keep_alive", "_overhead", "_phase", "_rejection", "_response_at", "_sent_at", "_settled",
-        "_snapshot", "_time", "_upstream_ms", "_upstream_outcome", "_upstream_request_id",
-        "_upstream_status", "_whole", "bytes_out", "flight", "head", "id", "reserved", "started", "status",
+        "_admission", "_at", "_body_bytes", "_code", "_decision", "_decoded_bytes", "_downstream",
+        "_findings", "_framing", "_held", "_keep_alive", "_overhead", "_phase", "_rejection",
+        "_response_at", "_sent_at", "_settled", "_snapshot", "_time", "_upstream_ms", "_upstream_outcome",
+        "_upstream_request_id", "_upstream_status", "_whole", "bytes_out", "flight", "head", "id", "reserved",
+        "started", "status",
     )  # fmt: skip
 
     def __init__(self, downstream: Downstream, snapshot: Snapshot, request_id: str) -> None:
@@ -105,6 +107,7 @@ class Exchange:
         self._findings: Findings | None = None
         self._code: str | None = None
         self._body_bytes = 0
+        self._decoded_bytes: int | None = None
         self._whole = False
         self._keep_alive = False
         self._framing: Framing = _NONE
@@ -167,7 +170,7 @@ class Exchange:
         return self._admission.route.operation.max_bytes
 
     def receive_body(self, body: bytes) -> None:
-        """Do the phases parse and schema, and forward what is permitted."""
+        """Remove the content coding, do the phases parse and schema, and forward what is permitted."""
         head = self.head
         admission = self._admission
         assert head is not None
@@ -178,6 +181,12 @@ class Exchange:
         if rejection is not None:
             self.refuse(rejection)
             return
+        if admission.coding is not None:
+            decoded = self._decode(admission, body)
+            if isinstance(decoded, Rejection):
+                self.refuse(decoded)
+                return
+            body = decoded
         verdict = decide.judge(self._snapshot.rules, head, admission, body)
         if isinstance(verdict, Rejection):
             self.refuse(verdict)
@@ -191,6 +200,16 @@ class Exchange:
         self.flight = forwarder.forward(verdict, client, self)
         self._sent_at = perf_counter()
         self._overhead = self._sent_at - self._at
+
+    def _decode(self, admission: Admission, body: bytes) -> bytes | Rejection:
+        """Remove the content coding; the decoded bytes are what is held from here on."""
+        decoded = decide.decode(self._snapshot.rules, admission, body)
+        if isinstance(decoded, Rejection):
+            return decoded
+        self._decoded_bytes = len(decoded)
+        rejection = self.hold(len(decoded))
+        self._body_bytes = len(body)
+        return decoded if rejection is None else rejection
 
     def began(self, when: float, at: float) -> None:
         """Take note that the head's first byte came earlier: seconds since the epoch, and perf_counter()."""
@@ -384,7 +403,7 @@ class Exchange:
             self._decision,
             self.status,
             self._code,
-            None if head is None else head.method,
+            None if head is None else clipped(head.method),
             None if head is None else head.path,
             "-" if operation is None else operation.name,
             None if operation is None else operation.contract,
@@ -406,6 +425,7 @@ class Exchange:
             self._overhead * 1e6,
             self._body_bytes,
             self.bytes_out,
+            self._decoded_bytes,
         )
 
 

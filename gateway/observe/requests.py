@@ -80,6 +80,8 @@ class JsonRequest:
             f'{{"event":"request","time":"{self._stamp(o.time)}","request_id":{quote(o.request_id)},{common},'
             f'"duration_ms":{o.duration_ms:.3f},"bytes_in":{o.bytes_in},"bytes_out":{o.bytes_out}'
         )
+        if o.bytes_decoded is not None:
+            line += f',"bytes_decoded":{o.bytes_decoded}'
         values: tuple[Any, ...] = o
         for place, label in _TEXTS:
             text = values[place]

@@ -62,20 +62,24 @@ class RequestHeaders:
         """Give the whole request, head and judged body, ready for the socket."""
         head = permit.head
         derived = head.block.derived.get(self)
-        if derived is None or derived[0] != client or derived[1] != head.minor:
-            derived = (client, head.minor, self._lines(head, client))
+        decoded = permit.decoded
+        if derived is None or derived[0] != client or derived[1] != head.minor or derived[2] != decoded:
+            derived = (client, head.minor, decoded, self._lines(permit, client))
             head.block.keep(self, derived)
-        start = b"%b %b%b" % (head.method.encode("ascii"), head.target, derived[2])
+        start = b"%b %b%b" % (head.method.encode("ascii"), head.target, derived[3])
         body = permit.body
         if body or head.declared:
             return b"%bcontent-length: %d\r\n\r\n%b" % (start, len(body), body)
         return start + b"\r\n"
 
-    def _lines(self, head: RequestHead, client: Client) -> bytes:
+    def _lines(self, permit: Permit, client: Client) -> bytes:
         """Give the rest of the request line and all fields but Content-Length."""
+        head = permit.head
         dropped = self._dropped_trusted if client.trusted else self._dropped
         if head.block.options:
             dropped |= head.block.options
+        if permit.decoded:
+            dropped |= {b"content-encoding"}
         parts = [self._start]
         parts += [line for line, lower, _ in head.fields if lower not in dropped]
         if self._forwarded:
@@ -145,8 +149,12 @@ _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 _KEEP_ALIVE: Final = frozenset({b"keep-alive"})
 
 
+_MOST_DIGITS: Final = 18
+"""Of a Content-Length; more may not fit into 63 bits, and llhttp takes 64."""
+
+
 def _length(value: bytes) -> int:
-    if len(value) > 1 and value.startswith(b"0"):
+    if len(value) > _MOST_DIGITS or (len(value) > 1 and value.startswith(b"0")):
         raise FramingFault
     return int(value)
 
@@ -177,7 +185,8 @@ class ResponseHeaders:
     def read(self, fields: list[tuple[bytes, bytes]]) -> ResponseFields:
         """Read the fields of one response; FramingFault for a length or coding that is in doubt.
 
-        llhttp has refused repeated, signed or overlong lengths, and a length beside a transfer coding.
+        llhttp has refused repeated or signed lengths, and a length beside a transfer coding. It does not
+        know a coding that has a tab behind it, and would read on to the connection's end.
         """
         known = self._known
         lines: list[bytes] = []
@@ -198,7 +207,7 @@ class ResponseHeaders:
             elif role == _CONNECTION:
                 options |= _options(field.value)
             elif role == _CODING:
-                if chunked or field.value.lower() != b"chunked":
+                if chunked or pair[1].strip(b" ").lower() != b"chunked":
                     raise FramingFault
                 chunked = True
         if not options <= _PLAIN_OPTIONS:

@@ -75,7 +75,7 @@ def test_the_defaults_are_those_of_the_interface(tmp_path: Path) -> None:
     assert (config.admin.host, config.admin.port, config.admin.tokens) == ("127.0.0.1", 9901, ())
     assert config.workers == 1
     assert config.deadlines.model_dump() == {"header": 10.0, "body": 30.0, "keepalive": 75.0, "drain": 30.0}
-    assert config.body.model_dump() == {"max_bytes": 1 << 20, "max_depth": 32}
+    assert config.body.model_dump() == {"max_bytes": 1 << 20, "max_depth": 32, "max_decoded_ratio": 100}
     assert config.capacity.model_dump() == {"in_flight": 1000, "body_bytes": 256 << 20}
     assert config.trusted_proxies == ()
     upstream = config.upstreams["main"]
@@ -112,7 +112,7 @@ def test_everything_served_can_be_set(tmp_path: Path) -> None:
           - {name: eyes, role: "${ROLE}", token: "${TOKEN}"}
         workers: "${WORKERS:-1}"
         deadlines: {header: 250ms, body: "${BODY}", keepalive: 1m, drain: 1h}
-        body: {max_bytes: 64KiB, max_depth: 200}
+        body: {max_bytes: 64KiB, max_depth: 200, max_decoded_ratio: "${RATIO}"}
         capacity: {in_flight: 1, body_bytes: 1GiB}
         trusted_proxies: [10.0.0.0/8, "fd00::/8", 192.0.2.1]
         upstreams:
@@ -147,7 +147,7 @@ def test_everything_served_can_be_set(tmp_path: Path) -> None:
         errors: problem
         """,
         PORT="8443", ROLE="viewer", TOKEN="t", BODY="5s", KEY="k$y", FORWARDED="false", UP="a.b_c-1", V="2",
-        PAIRS="3",
+        PAIRS="3", RATIO="1000",
     ).config  # fmt: skip
     assert (config.listen.host, config.listen.port) == ("::", 8443)
     assert config.listen.tls is not None
@@ -223,6 +223,7 @@ CASES = [
       "1:36: expected a duration from 1ms to 365d"]),
     ("body:\n  max_bytes: 1024\n  max_depth: 201\n" + TAIL,
      ["2:3: expected a size such as 512B, 64KiB or 1MiB", "3:3: expected a whole number from 1 to 200"]),
+    ("body:\n  max_decoded_ratio: 0\n" + TAIL, ["2:3: expected a whole number from 1 to 100000"]),
     ("body: {max_bytes: 2GiB}\n" + TAIL, ["1:8: expected a size from 1B to 1GiB"]),
     ("workers: auto\n" + TAIL, ["1:1: more than one worker is not available yet; expected 1"]),
     ("workers: 4\n" + TAIL, ["1:1: more than one worker is not available yet; expected 1"]),

@@ -30,6 +30,7 @@ from gateway.core.types import (
     Validator,
 )
 from tests.sockets.cases import CASES
+from tests.support.encoders import ENCODERS
 from tests.support.plane import BODY, RULES, SCHEMAS, SMALL, make_parameter, request
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def test_a_permit_holds_what_was_judged() -> None:
         (request(content_type=b"a/b"), Phase.BODY, "unsupported_media_type"),
         (request(content_type=None), Phase.BODY, "unsupported_media_type"),
         (request(b"GET /v1/messages"), Phase.BODY, "unexpected_body"),
-        (request(b"POST /v1/messages", b"Content-Encoding: br"), Phase.BODY, "unsupported_content_encoding"),
+        (request(b"POST /v1/messages", b"Content-Encoding: lz"), Phase.BODY, "unsupported_content_encoding"),
+        (request(b"POST /v1/messages", b"Content-Encoding: br"), Phase.BODY, "bad_request"),
         (request(body=b"{]"), Phase.PARSE, "invalid_json"),
         (request(body=b"{}"), Phase.SCHEMA, "missing_required_parameter"),
     ],
@@ -96,9 +98,25 @@ def test_refusals_say_what_is_accepted() -> None:
     """405 tells the methods, 415 the types and codings."""
     assert _headers(request(b"PATCH /v1/messages")) == (("allow", "GET, HEAD, POST"),)
     assert _headers(request(content_type=b"a/b")) == (("accept", "application/json"),)
-    assert _headers(request(b"POST /v1/messages", b"Content-Encoding: br")) == (
-        ("accept-encoding", "identity"),
+    assert _headers(request(b"POST /v1/messages", b"Content-Encoding: lz")) == (
+        ("accept-encoding", "br, deflate, gzip, zstd"),
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"POST /v1/x/y", "Invalid URL (POST /v1/x/y)"),
+        (b"POST /%b/x%b" % (b"a" * 33, b"b" * 31), f"Invalid URL (POST /{'a' * 16}…/x{'b' * 31})"),
+        (b"GET /x?" + b"q" * 40, "Invalid URL (GET /x)"),
+        (b"M" * 33 + b" /v1/notes", f"Not allowed to {'M' * 16}… on /v1/notes. Allowed: PUT."),
+    ],
+)
+def test_messages_name_the_beginning_of_long_texts(line: bytes, message: str) -> None:
+    """A path's segment and a method of more than 32 characters may hold a secret; a query is not named."""
+    verdict = ask(request(line, body=b""))
+    assert isinstance(verdict, Rejection)
+    assert verdict.message == message
 
 
 def _headers(raw: bytes) -> tuple[tuple[str, str], ...]:
@@ -280,9 +298,15 @@ PART_TYPE = b"\r\nContent-Type: a/b"
     ],
 )  # fmt: skip
 def test_media_types(media_type: bytes, body: bytes, expected: str | None) -> None:
-    """A body is read as its media type has it, by the type itself or a range, and then judged."""
-    raw = request(b"POST /v1/messages", b"Content-Type: " + media_type, body=body, content_type=None)
-    assert code(raw, KINDS) == expected
+    """A body is read as its media type has it, by the type itself or a range, and then judged.
+
+    In a content coding it is judged as what it is without.
+    """
+    lines = b"POST /v1/messages", b"Content-Type: " + media_type
+    assert code(request(*lines, body=body, content_type=None), KINDS) == expected
+    for coding, encode in ENCODERS.items():
+        encoding = b"Content-Encoding: " + coding.encode()
+        assert code(request(*lines, encoding, body=encode(body), content_type=None), KINDS) == expected
 
 
 def test_faults_of_forms() -> None:
