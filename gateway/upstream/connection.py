@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, cast
+import ssl
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from gateway.deadline import Deadline
 from gateway.ports import UpstreamFault
@@ -21,23 +22,32 @@ if TYPE_CHECKING:
     from gateway.ports import ResponseHead, ResponseSink
     from gateway.upstream.headers import ResponseHeaders
 
-IDLE_PROBE_AFTER = 1.0
-"""Seconds of idleness after which a connection is looked at before it is used again."""
+LARGE_READ: Final = 128 * 1024
+"""After a read of more bytes than this there is more to come; it waits until others had their turn."""
+_ENDED: Final = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
+"""Of what poll tells: the upstream has ended its side."""
+
+_RESET: Final = UpstreamFault("upstream_unreachable", "reset", sent=False)
+_UNASKED: Final = UpstreamFault("upstream_protocol_error", "protocol", sent=False)
+
+
+class Sender(Protocol):
+    """Whose request a connection carries."""
+
+    def sent(self) -> None:
+        """Take note that the request leaves now: from here on it is never sent again."""
+
+    def unsent(self, fault: UpstreamFault) -> None:
+        """Take the request back: the connection ended before a byte of it was written."""
 
 
 class Connection(asyncio.Protocol):
-    """A connection; made by :class:`upstream.pool.Pool` alone.
-
-    While busy it is also the :class:`ports.Flight` of the request that it carries.
-    """
-
-    attempts = 1
-    """A request that found a connection needed no other."""
+    """A connection; made by :class:`upstream.pool.Pool` alone."""
 
     __slots__ = (
-        "_closed", "_deadline", "_done", "_first_byte", "_framed", "_freed", "_head_seen", "_idle", "_loop",
-        "_lost", "_outbox", "_paused", "_reader", "_reusable", "_sink", "_transport", "_unsent", "busy",
-        "idle_since",
+        "_arrivals", "_closed", "_deadline", "_done", "_first_byte", "_framed", "_freed", "_head_seen",
+        "_idle", "_loop", "_lost", "_outbox", "_paused", "_reader", "_reusable", "_sender", "_sink", "_tls",
+        "_transport", "_used", "busy", "idle_since",
     )  # fmt: skip
 
     def __init__(
@@ -65,48 +75,70 @@ class Connection(asyncio.Protocol):
         self._outbox = outbox
         self._deadline = Deadline(loop, self._expired)
         self._transport: asyncio.Transport | None = None
+        self._tls: ssl.SSLObject | None = None
+        self._arrivals = select.poll()
+        self._sender: Sender | None = None
         self._sink: ResponseSink | None = None
         self._closed = False
         self._done = False
         self._paused = False
         self._head_seen = False
-        self._unsent = False
         self._framed = True
         self._reusable = True
+        self._used = False
         self.busy = False
         self.idle_since = 0.0
 
     @property
     def usable(self) -> bool:
-        """Whether an idle connection may carry another request.
+        """Whether the connection may carry another request, as far as the event loop has told."""
+        return not self._closed and self._transport is not None and not self._transport.is_closing()
 
-        One that was idle for a while is probed: anything readable on it is an end or an intrusion that
-        the event loop has not told of yet, and sending into it would risk a request that cannot be repeated.
+    def send(self, request: bytes, sink: ResponseSink, sender: Sender, *, bodiless: bool) -> None:
+        """Send a whole request; the answer goes to ``sink``. ``bodiless`` for a HEAD request.
+
+        One that cannot be sent goes back to ``sender``, never before this returns; ``sink`` hears nothing.
         """
-        if self._closed or self._transport is None or self._transport.is_closing():
-            return False
-        if self._loop.time() - self.idle_since < IDLE_PROBE_AFTER:
-            return True
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
-
-    def send(self, request: bytes, sink: ResponseSink, *, bodiless: bool) -> None:
-        """Send a whole request; the answer goes to ``sink``. ``bodiless`` for a HEAD request."""
-        assert self._transport is not None
         self._sink = sink
         self.busy = True
         self._done = False
         self._head_seen = False
         self._reader.expect(bodiless=bodiless)
-        self._unsent = True
+        self._sender = sender
         self._outbox.put(self._write, request)
         self._deadline.after(self._first_byte)
 
     def _write(self, request: bytes) -> None:
-        self._unsent = False
-        if not self._closed and self._transport is not None:
-            self._transport.write(request)
+        """Write the request, unless something has come: no answer can be due yet.
+
+        What came at any time before this is either read already or found by the poll. So nothing but bytes
+        that cross the request on their way can be taken for its answer.
+        """
+        sender = self._sender
+        if sender is None or self._transport is None:
+            return
+        fault = self._intrusion()
+        if fault is not None:
+            self._loop.call_soon(self._fail, fault)
+            return
+        self._sender = None
+        self._used = True
+        sender.sent()
+        self._transport.write(request)
+
+    def _intrusion(self) -> UpstreamFault | None:
+        """Say what is wrong with the connection before a request leaves on it.
+
+        Over TLS only once it was used: session tickets may come after the handshake.
+        """
+        if not self.usable:
+            return _RESET
+        if self._tls is not None and not self._used:
+            return None
+        found = self._arrivals.poll(0)
+        if not found:
+            return None
+        return _RESET if found[0][1] & _ENDED else _UNASKED
 
     def pause(self) -> None:
         """Stop reading; the idle timeout does not run meanwhile."""
@@ -134,14 +166,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        self._tls = transport.get_extra_info("ssl_object")
+        self._arrivals.register(transport.get_extra_info("socket").fileno(), select.POLLIN | _ENDED)
         self.idle_since = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the response."""
         if self._closed:
             return
-        if self._unsent:  # no answer can be due
-            self._fail(UpstreamFault("upstream_protocol_error", "protocol", sent=False))
+        if self._sender is not None:  # no answer can be due
+            self._fail(_UNASKED)
             return
         try:
             self._reader.feed(data)
@@ -155,15 +189,31 @@ class Connection(asyncio.Protocol):
             self._sink.response_flush()
             if not self._paused:
                 self._deadline.after(self._idle)
+                if len(data) > LARGE_READ:
+                    self._give_way()
+
+    def _give_way(self) -> None:
+        """Let others have their turn: libuv would read on for as long as reads come back full."""
+        assert self._transport is not None
+        self._transport.pause_reading()
+        self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._paused and not self._closed and self._transport is not None:
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
-        """Take the upstream's end of sending; the transport closes itself."""
-        self._ended()
+        """Take the upstream's end of sending; the transport closes itself.
+
+        Over TLS only a closure alert is an end: without, anybody on the way may have cut the answer short
+        (RFC 9112 section 9.8). asyncio tells of both ends alike, uvloop of the former only.
+        """
+        self._ended(broken=self._tls is not None and not _said_goodbye(self._tls))
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Take the end of the connection; one that broke does not end a response."""
-        self._ended(broken=exc is not None)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take the end of a connection that nobody ended properly, which does not end a response."""
+        self._ended(broken=True)
 
     # upstream.reading.ReadingSink
 
@@ -198,7 +248,7 @@ class Connection(asyncio.Protocol):
         reusable = (
             self._reusable
             and not self._closed
-            and not self._reader.done_early
+            and not self._reader.spent
             and self._transport.get_write_buffer_size() == 0  # else an early answer: the request still leaves
         )
         if reusable:
@@ -224,7 +274,7 @@ class Connection(asyncio.Protocol):
         self._fail(
             UpstreamFault("upstream_protocol_error", "truncated", sent=True)
             if self._head_seen
-            else UpstreamFault("upstream_unreachable", "reset", sent=not self._unsent)
+            else _RESET._replace(sent=self._sender is None)
         )
 
     def _expired(self) -> None:
@@ -232,17 +282,32 @@ class Connection(asyncio.Protocol):
         self._fail(UpstreamFault("upstream_timeout", reason, sent=True))
 
     def _fail(self, fault: UpstreamFault) -> None:
+        """End the flight with ``fault``, or give it back while nothing of it was sent."""
         sink = self._sink
+        sender = self._sender
         self._sink = None
         self._end()
-        if sink is not None:
+        if sink is None:
+            return
+        if sender is not None:
+            sender.unsent(fault)
+        else:
             sink.response_fault(fault)
 
     def _end(self) -> None:
         if self._closed:
             return
         self._closed = True
+        self._sender = None
         self._deadline.close()
         if self._transport is not None:
             self._transport.abort()
         self._lost(self)
+
+
+def _said_goodbye(tls: ssl.SSLObject) -> bool:
+    """Say whether a TLS connection at its end was ended by a closure alert (RFC 8446 section 6.1)."""
+    try:
+        return not tls.read(1)
+    except ssl.SSLError:  # more is wanted, and will not come
+        return False

@@ -1,8 +1,8 @@
 """The pool of one upstream: which address a request goes to, and over which connection.
 
 Several addresses: the one with the least requests in flight; one that cannot be connected to is left
-out for a while, longer each time. A request is tried on another address only while it provably
-delivered nothing, that is: as long as no connection was made.
+out for a while, longer each time. A request goes to another connection or address only while it
+provably delivered nothing, that is: as long as no byte of it was written.
 """
 
 from __future__ import annotations
@@ -64,19 +64,24 @@ class _Endpoint:
 
 
 class Flight:
-    """A request that waits for a connection, and then is on it: a :class:`ports.Flight`."""
+    """A request that waits for a connection, and then is on it: a :class:`ports.Flight`.
 
-    __slots__ = ("_pool", "attempts", "client", "connection", "expiry", "permit", "sink", "tried")
+    ``tried`` are the addresses to which a connection was to be made for it. ``permit`` is given up when the
+    request leaves: an answer may go on for long. ``paused`` holds for whichever connection it is on.
+    """
+
+    __slots__ = ("_pool", "attempts", "client", "connection", "expiry", "paused", "permit", "sink", "tried")
 
     def __init__(self, pool: Pool, permit: Permit, client: Client, sink: ResponseSink) -> None:
         self._pool = pool
-        self.permit = permit
+        self.permit: Permit | None = permit
         self.client = client
         self.sink: ResponseSink | None = sink
         self.attempts = 0
-        self.tried: list[_Endpoint] = []
+        self.tried: tuple[_Endpoint, ...] = ()
         self.connection: Connection | None = None
         self.expiry: asyncio.TimerHandle | None = None
+        self.paused = False
 
     def cancelled(self) -> bool:
         """Say whether nobody waits for the answer any more."""
@@ -84,11 +89,13 @@ class Flight:
 
     def pause(self) -> None:
         """Stop reading the response until resumed."""
+        self.paused = True
         if self.connection is not None:
             self.connection.pause()
 
     def resume(self) -> None:
         """Read on."""
+        self.paused = False
         if self.connection is not None:
             self.connection.resume()
 
@@ -99,6 +106,17 @@ class Flight:
             self.connection.close()
         else:
             self._pool.forget(self)
+
+    # upstream.connection.Sender
+
+    def sent(self) -> None:
+        """Give the request up: it is on its way."""
+        self.permit = None
+
+    def unsent(self, fault: UpstreamFault) -> None:
+        """Look for another connection."""
+        self.connection = None
+        self._pool.dispatch(self, fault)
 
 
 class Pool:
@@ -119,27 +137,30 @@ class Pool:
         self._opening: set[asyncio.Task[None]] = set()
         self._retired = False
 
-    def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight | Connection:
+    def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight:
         """Send the permit's request; the answer comes to ``sink``."""
-        endpoint = self._choose(())
-        assert endpoint is not None, "a pool has at least one address"
+        flight = Flight(self, permit, client, sink)
+        self.dispatch(flight, UpstreamFault("upstream_unreachable", "refused", sent=False))
+        return flight
+
+    def dispatch(self, flight: Flight, fault: UpstreamFault) -> None:
+        """Find a connection for a flight, or let it wait; with no address left it ends with ``fault``."""
+        endpoint = self._choose(flight.tried)
+        if endpoint is None:
+            if flight.sink is not None:
+                flight.sink.response_fault(fault)
+            return
         connection = self._idle_connection(endpoint)
         if connection is None and self._open >= self._settings.size:
             # The others' idle connections hold places that nobody would ever give back.
             endpoint, connection = self._idle_elsewhere(endpoint)
         if connection is not None:
-            # Nothing is left to decide: the connection itself is the flight.
-            endpoint.in_flight += 1
-            request = endpoint.headers.build(permit, client)
-            connection.send(request, sink, bodiless=permit.head.method == "HEAD")
-            return connection
-        flight = Flight(self, permit, client, sink)
-        if self._open < self._settings.size:
+            self._depart(flight, endpoint, connection)
+        elif self._open < self._settings.size:
             self._begin_opening(flight, endpoint)
         else:
             self._waiting.append(flight)
             flight.expiry = self._loop.call_later(self._settings.connect, self._give_up_waiting, flight)
-        return flight
 
     def forget(self, flight: Flight) -> None:
         """Drop a cancelled flight that waits; one that is being connected leaves an idle connection."""
@@ -186,11 +207,20 @@ class Pool:
         return endpoint, None
 
     def _depart(self, flight: Flight, endpoint: _Endpoint, connection: Connection) -> None:
-        sink = flight.sink
+        """Send a flight over an open connection."""
+        endpoint.in_flight += 1
+        flight.attempts += 1
+        self._send(flight, endpoint, connection)
+
+    def _send(self, flight: Flight, endpoint: _Endpoint, connection: Connection) -> None:
+        sink, permit = flight.sink, flight.permit
         assert sink is not None
+        assert permit is not None
         flight.connection = connection
-        request = endpoint.headers.build(flight.permit, flight.client)
-        connection.send(request, sink, bodiless=flight.permit.head.method == "HEAD")
+        request = endpoint.headers.build(permit, flight.client)
+        connection.send(request, sink, flight, bodiless=permit.head.method == "HEAD")
+        if flight.paused:
+            connection.pause()
 
     def _begin_opening(self, flight: Flight, endpoint: _Endpoint | None) -> None:
         self._open += 1
@@ -202,7 +232,7 @@ class Pool:
         """Open a connection for a flight, at one address after the other; holds one place of the pool."""
         fault = UpstreamFault("upstream_unreachable", "refused", sent=False)
         while not flight.cancelled() and endpoint is not None:
-            flight.tried.append(endpoint)
+            flight.tried += (endpoint,)
             flight.attempts += 1
             endpoint.in_flight += 1
             try:
@@ -220,7 +250,7 @@ class Pool:
                         endpoint.in_flight -= 1  # it has ended already and given its place back
                     return
                 if connection.usable:
-                    self._depart(flight, endpoint, connection)
+                    self._send(flight, endpoint, connection)
                     return
                 self._open += 1  # it has ended already and given its place back
             endpoint.in_flight -= 1
@@ -260,10 +290,7 @@ class Pool:
         if self._retired:
             connection.close()
         elif self._waiting:
-            flight = self._next_waiting()
-            flight.attempts = 1
-            endpoint.in_flight += 1
-            self._depart(flight, endpoint, connection)
+            self._depart(self._next_waiting(), endpoint, connection)
         else:
             endpoint.idle.append(connection)
 

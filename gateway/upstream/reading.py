@@ -22,6 +22,11 @@ MAX_HEAD: Final = 64 * 1024
 """Longest response head in bytes, interim responses included."""
 MAX_FIELDS: Final = 256
 
+# What most responses begin with: nothing may come before their head, and nothing does behind their end.
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_H: Final = ord("H")
+_FINAL: Final = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
+
 _REASON: Final = re.compile(rb"[\t -~]{0,128}")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -48,11 +53,14 @@ class ReadingSink(Protocol):
 
 
 class ResponseReader:
-    """Reads the responses of one connection, one after the other."""
+    """Reads the responses of one connection, one after the other.
+
+    ``spent`` says at the end of one that it can read no other.
+    """
 
     __slots__ = (
         "_bodiless", "_expecting", "_fields", "_head_bytes", "_headers", "_interim", "_parser", "_quiet",
-        "_quiet_bytes", "_reason", "_sink", "_started", "done_early",
+        "_quiet_bytes", "_reason", "_sink", "_started", "spent",
     )  # fmt: skip
 
     def __init__(self, sink: ReadingSink, headers: ResponseHeaders) -> None:
@@ -74,16 +82,16 @@ class ResponseReader:
         self._reason = b""
         self._quiet = False
         self._quiet_bytes = 0
-        self.done_early = False
+        self.spent = False
 
     def feed(self, chunk: bytes) -> None:
         """Read on; ProtocolFault if these bytes cannot belong to an acceptable response."""
         if not self._expecting:
             raise ProtocolFault("bytes that no request asked for")
-        if not self._started and chunk[:1] != b"H":
-            raise ProtocolFault("not an HTTP response")
         try:
-            if self._head_bytes >= 0 and len(chunk) > MAX_HEAD - self._head_bytes:
+            if self._head_bytes >= 0 and (
+                self._started or not chunk.startswith(_FINAL) or len(chunk) > MAX_HEAD - self._head_bytes
+            ):
                 chunk = self._feed_head(chunk)
             self._parser.feed_data(chunk)
         except httptools.HttpParserCallbackError as error:
@@ -101,6 +109,8 @@ class ResponseReader:
         """Count what brings no body: a head that goes on, trailers, chunk extensions."""
         if self._head_bytes >= 0:
             self._head_bytes += size
+            if self._head_bytes > MAX_HEAD:
+                raise ProtocolFault("a head that is too long")
         elif self._quiet:
             self._quiet_bytes += size
             if self._quiet_bytes > MAX_HEAD:
@@ -108,12 +118,20 @@ class ResponseReader:
         self._quiet = True
 
     def _feed_head(self, chunk: bytes) -> bytes:
-        """Read as much as a head may have, and give the rest; the head has to have ended by then."""
-        room = MAX_HEAD - self._head_bytes
-        self._parser.feed_data(chunk[:room])
-        if self._head_bytes >= 0:
-            raise ProtocolFault("a head that is too long")
-        return chunk[room:]
+        """Read line by line up to the end of the head, and give the rest.
+
+        So that a limit is found where it is, and each response, one after an interim one too, has to begin
+        at once and with HTTP: llhttp skips empty lines and knows other protocols.
+        """
+        place = 0
+        while self._head_bytes >= 0 and place < len(chunk):
+            if not self._started and chunk[place] != _H:
+                raise ProtocolFault("not an HTTP response")
+            end = min(chunk.find(b"\n", place) + 1 or len(chunk), place + MAX_HEAD)
+            self._parser.feed_data(chunk[place:end])
+            self._bound(end - place)
+            place = end
+        return chunk[place:]
 
     # The callbacks of httptools, in the order in which they come.
 
@@ -139,6 +157,8 @@ class ResponseReader:
         version = parser.get_http_version()
         self._check_start(status, version)
         if status < 200:
+            if any(name.lower() in _FRAMING for name, _ in self._fields):
+                raise ProtocolFault("an interim response that announces a body")
             self._interim = True
             return
         try:
@@ -159,15 +179,13 @@ class ResponseReader:
         )
         reason = self._reason
         if reason != b"OK" and _REASON.fullmatch(reason) is None:
-            if _CONTROL.search(reason) is not None:
-                raise ProtocolFault("a reason phrase with control bytes")
             reason = b""
         head = ResponseHead(status, reason, block, length, bodiless, request_id)
         self._sink.read_head(head, framed=framed, reusable=reusable)
         if self._bodiless and (chunked or length != 0):
             # llhttp would wait for a body that HEAD never gets; the connection is not used again.
             self._expecting = False
-            self.done_early = True
+            self.spent = True
             self._sink.read_end()
 
     def _check_start(self, status: int, version: str) -> None:
@@ -175,12 +193,14 @@ class ResponseReader:
             raise ProtocolFault("a version of HTTP that was not asked for")
         if status == 101 or not 100 <= status <= 599:
             raise ProtocolFault("a status that cannot be passed on")
+        if self._reason != b"OK" and _CONTROL.search(self._reason) is not None:
+            raise ProtocolFault("a reason phrase with control bytes")
         if len(self._fields) > MAX_FIELDS:
             raise ProtocolFault("too many header fields")
 
     def on_body(self, chunk: bytes) -> None:
         """Pass a piece of the body on."""
-        if self.done_early:
+        if self.spent:
             raise ProtocolFault("a body in answer to HEAD")
         self._quiet = False
         self._quiet_bytes = 0
@@ -193,6 +213,8 @@ class ResponseReader:
             self._started = False
             self._fields = []
             self._reason = b""
-        elif not self.done_early:
+        elif not self.spent:
             self._expecting = False
+            # llhttp takes Proxy-Connection and trailers for a word on the connection, and would read no more.
+            self.spent = not self._parser.should_keep_alive()
             self._sink.read_end()

@@ -27,10 +27,20 @@ async def test_connections_are_reused() -> None:
         assert [len(item.requests) for item in upstream.connections] == [6]
 
 
-@pytest.mark.parametrize("line", [b"Connection: close", b"Connection: x, Close"])
-async def test_an_upstream_may_close(line: bytes) -> None:
-    """A connection that the upstream says it closes is not used again."""
-    async with Recorder(default=ok(b"abc", line)) as upstream, Plane(upstream.url) as plane:
+@pytest.mark.parametrize(
+    "script",
+    [
+        ok(b"abc", b"Connection: close"),
+        ok(b"abc", b"Connection: x, Close"),
+        ok(b"abc", b"Proxy-Connection: close"),
+        [b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc"],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nConnection: close\r\n\r\n"],
+    ],
+    ids=["close", "in a list", "Proxy-Connection", "HTTP/1.0", "in a trailer"],
+)
+async def test_an_upstream_may_close(script: Script) -> None:
+    """A connection that the upstream says it closes is not used again, wherever it says so."""
+    async with Recorder(default=script) as upstream, Plane(upstream.url) as plane:
         for _ in range(2):
             await plane.ask(POST)
         assert [len(item.requests) for item in upstream.connections] == [1] * 4
@@ -45,17 +55,6 @@ async def test_an_ended_idle_connection_is_noticed() -> None:
                 assert [item.status for item in await connection.read_responses()] == [200]
             await upstream.connections[-1].closed.wait()
         assert [len(item.requests) for item in upstream.connections] == [1, 1]
-
-
-async def test_an_end_that_nobody_was_told_of_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that was idle for a while is looked at, even before the event loop knows of its end."""
-    monkeypatch.setattr("gateway.upstream.connection.IDLE_PROBE_AFTER", -1)
-    async with Recorder() as upstream, Plane(upstream.url) as plane:
-        await plane.ask(POST)
-        assert len(upstream.connections) == 1
-        upstream.connections[0].abort()
-        await plane.ask(POST)
-        assert all(outcome.status == 200 for outcome in plane.outcomes)
 
 
 async def test_old_idle_connections_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,6 +273,44 @@ async def test_a_client_that_leaves_while_connecting() -> None:
         await upstream.wait_for(lambda: len(upstream.connections) == 1)
         await plane.served()
         assert [len(item.requests) for item in upstream.connections] == [1]
+
+
+@pytest.mark.parametrize("case", ["a new connection", "a full pool", "another connection"])
+async def test_a_pause_before_there_is_a_connection(case: str) -> None:
+    """A request that is paused while it has no connection, or a spoilt one, is paused on the next."""
+    go = asyncio.Event()
+    full = case == "a full pool"
+    async with (
+        Recorder([[go, *ok()]] if full else [], default=ok(b"good")) as upstream,
+        Plane(upstream.url, size=1) as plane,
+        RawConnection(plane.port) as first,
+        RawConnection(plane.port) as second,
+    ):
+        flights = []
+        forward = plane.pool.forward
+
+        def forwarding(*arguments: object) -> object:
+            flights.append(forward(*arguments))  # type: ignore[arg-type]
+            flights[-1].pause()
+            if case == "another connection":
+                upstream.connections[0].write_at_once(b"x")
+            return flights[-1]
+
+        before = 0 if case == "a new connection" else 1
+        if before:
+            await first.send(POST)
+            await upstream.wait_for_requests()
+        if case == "another connection":
+            await first.read_responses()
+        plane.pool.forward = forwarding  # type: ignore[method-assign, assignment]
+        await second.send(GET)
+        await plane.until(lambda: flights != [])
+        go.set()
+        await upstream.wait_for_requests(before + 1)
+        await plane.turns(20)
+        assert (len(plane.outcomes), second.received) == (before, b"")
+        flights[0].resume()
+        assert [item.body for item in await second.read_responses()] == [b"good"]
 
 
 async def test_retirement() -> None:

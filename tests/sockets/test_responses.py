@@ -3,84 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from gateway.core.types import Decision, Phase
-from tests.support.plane import BODY, GET, POST, Plane, code_of, request
+from gateway.observe.requests import JsonRequest, console_fields
+from tests.sockets.answers import BAD, CRLF, LATE, head
+from tests.support.plane import BODY, POST, Plane, code_of, request
 from tests.support.raw import Incomplete, RawConnection, exchange, parse_responses
 from tests.support.recorder import Recorder, Step, chunked, ok
 
 HEAD = request(b"HEAD /v1/messages", body=b"")
 OLD = request(b"POST /v1/messages HTTP/1.0")
-CRLF = b"\r\n"
-
-
-def head(*lines: bytes, status: bytes = b"HTTP/1.1 200 OK") -> bytes:
-    return CRLF.join([status, *lines]) + CRLF * 2
-
-
-BAD = {
-    "garbage": b"hello, world\r\n\r\n",
-    "an empty line first": CRLF + head(b"Content-Length: 0"),
-    "NUL bytes": b"\x00" * 64,
-    "CL and TE": head(b"Content-Length: 3", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
-    "TE and CL": head(b"Transfer-Encoding: chunked", b"Content-Length: 3") + b"3\r\nabc\r\n0\r\n\r\n",
-    "two equal CLs": head(b"Content-Length: 3", b"Content-Length: 3") + b"abc",
-    "two CLs": head(b"Content-Length: 3", b"Content-Length: 4") + b"abc",
-    "CL of a list": head(b"Content-Length: 3, 3") + b"abc",
-    "CL +3": head(b"Content-Length: +3") + b"abc",
-    "CL -3": head(b"Content-Length: -3") + b"abc",
-    "CL 0x3": head(b"Content-Length: 0x3") + b"abc",
-    "CL 3x": head(b"Content-Length: 3x") + b"abc",
-    "CL empty": head(b"Content-Length:") + b"abc",
-    "CL too long": head(b"Content-Length: 99999999999999999999999") + b"abc",
-    "space before the colon": head(b"Content-Length : 3") + b"abc",
-    "obs-fold": head(b"X-A: b\r\n c", b"Content-Length: 3") + b"abc",
-    "obs-fold in CL": head(b"Content-Length: 1\r\n 3") + b"abc",
-    "TE gzip": head(b"Transfer-Encoding: gzip") + b"abc",
-    "TE gzip, chunked": head(b"Transfer-Encoding: gzip, chunked") + b"3\r\nabc\r\n0\r\n\r\n",
-    "TE chunked, gzip": head(b"Transfer-Encoding: chunked, gzip") + b"3\r\nabc\r\n0\r\n\r\n",
-    "TE twice": head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked") + b"3\r\nabc\r\n0\r\n\r\n",
-    "TE identity": head(b"Transfer-Encoding: identity") + b"abc",
-    "NUL in a value": head(b"X-A: b\x00c", b"Content-Length: 3") + b"abc",
-    "control byte in a value": head(b"X-A: b\x01c", b"Content-Length: 3") + b"abc",
-    "control byte in a name": head(b"X-\x01A: b", b"Content-Length: 3") + b"abc",
-    "no colon": head(b"X-A", b"Content-Length: 3") + b"abc",
-    "no name": head(b": b", b"Content-Length: 3") + b"abc",
-    "bare CR in a value": head(b"X-A: b\rX-B: c", b"Content-Length: 3") + b"abc",
-    "bare LF in a value": head(b"X-A: b\nX-B: c", b"Content-Length: 3") + b"abc",
-    "bare LF everywhere": b"HTTP/1.1 200 OK\nContent-Length: 3\n\nabc",
-    "status 000": head(b"Content-Length: 3", status=b"HTTP/1.1 000 OK") + b"abc",
-    "status 099": head(b"Content-Length: 3", status=b"HTTP/1.1 099 OK") + b"abc",
-    "status 600": head(b"Content-Length: 3", status=b"HTTP/1.1 600 OK") + b"abc",
-    "status 999": head(b"Content-Length: 3", status=b"HTTP/1.1 999 OK") + b"abc",
-    "status 20": head(b"Content-Length: 3", status=b"HTTP/1.1 20 OK") + b"abc",
-    "status 2000": head(b"Content-Length: 3", status=b"HTTP/1.1 2000 OK") + b"abc",
-    "status x": head(b"Content-Length: 3", status=b"HTTP/1.1 2x0 OK") + b"abc",
-    "101": head(b"Connection: upgrade", b"Upgrade: x", status=b"HTTP/1.1 101 Switching Protocols") + b"abc",
-    "101 alone": head(status=b"HTTP/1.1 101 Switching Protocols"),
-    "HTTP/2.0": head(b"Content-Length: 3", status=b"HTTP/2.0 200 OK") + b"abc",
-    "HTTP/1.2": head(b"Content-Length: 3", status=b"HTTP/1.2 200 OK") + b"abc",
-    "HTTP/0.9": head(b"Content-Length: 3", status=b"HTTP/0.9 200 OK") + b"abc",
-    "RTSP": head(b"Content-Length: 3", status=b"RTSP/1.0 200 OK") + b"abc",
-    "ICY": head(b"Content-Length: 3", status=b"ICY 200 OK") + b"abc",
-    "HTP": head(b"Content-Length: 3", status=b"HTP/1.1 200 OK") + b"abc",
-    "a request": GET,
-    "NUL in the reason": head(b"Content-Length: 3", status=b"HTTP/1.1 200 O\x00K") + b"abc",
-    "204 with a length": head(b"Content-Length: 3", status=b"HTTP/1.1 204 No Content") + b"abc",
-    "204 with chunks": head(b"Transfer-Encoding: chunked", status=b"HTTP/1.1 204 No Content") + b"0\r\n\r\n",
-    "a large head": head(*[b"X-%d: " % n + b"a" * 1000 for n in range(80)], b"Content-Length: 3") + b"abc",
-    "a large head without end": b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 300_000,
-    "many fields": head(*[b"X-%d: a" % n for n in range(300)], b"Content-Length: 3") + b"abc",
-    "interim without end": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3000,
-    "interim with a body": head(b"Content-Length: 3", status=b"HTTP/1.1 103 Early Hints") + b"abc",
-    "chunk size Z": head(b"Transfer-Encoding: chunked") + b"Z\r\nabc\r\n0\r\n\r\n",
-    "chunk size +3": head(b"Transfer-Encoding: chunked") + b"+3\r\nabc\r\n0\r\n\r\n",
-    "chunk size huge": head(b"Transfer-Encoding: chunked") + b"f" * 40 + CRLF,
-}
-LATE = head(b"Transfer-Encoding: chunked") + b"2\r\nabc\r\n0\r\n\r\n"
-"""An answer that goes wrong behind its first, good piece."""
 
 
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
@@ -98,18 +33,21 @@ async def test_malformed(answer: bytes) -> None:
         assert len(upstream.connections[0].requests) == 1
 
 
-async def test_malformed_byte_by_byte() -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [*(raw for raw in BAD.values() if len(raw) < 300), *LATE.values()],
+    ids=[*(name for name, raw in BAD.items() if len(raw) < 300), *LATE],
+)
+async def test_malformed_byte_by_byte(raw: bytes) -> None:
     """However a malformed answer is cut, it is a 502 or breaks, and never looks whole."""
-    bad = [BAD[name] for name in ("obs-fold", "TE and CL", "status 999", "NUL in a value", "RTSP")]
-    for raw in [*bad, LATE]:
-        answer = [b"%c" % byte for byte in raw]
-        async with Recorder([[*answer, Step.SILENCE]]) as upstream, Plane(upstream.url) as plane:
-            content = await exchange(plane.port, POST)
-            assert plane.last.decision is Decision.ERROR
-            assert plane.last.code == "upstream_protocol_error"
-            if not content.startswith(b"HTTP/1.1 502 "):
-                with pytest.raises(Incomplete):
-                    parse_responses(content)
+    answer = [b"%c" % byte for byte in raw]
+    async with Recorder([[*answer, Step.SILENCE]]) as upstream, Plane(upstream.url) as plane:
+        content = await exchange(plane.port, POST)
+        assert plane.last.decision is Decision.ERROR
+        assert plane.last.code == "upstream_protocol_error"
+        if not content.startswith(b"HTTP/1.1 502 "):
+            with pytest.raises(Incomplete):
+                parse_responses(content)
 
 
 @pytest.mark.parametrize(
@@ -276,57 +214,104 @@ async def test_no_answer(step: Step, code: str, begun: bytes) -> None:
         assert (plane.outcomes[0].upstream_outcome, plane.outcomes[0].upstream_attempts) == ("reset", 1)
 
 
-@pytest.mark.parametrize(
-    "extra", [b"x", head(b"Content-Length: 3") + b"bad", b"\x00"], ids=["x", "response", "NUL"]
-)
-@pytest.mark.parametrize("together", [True, False])
-async def test_bytes_after_the_end(extra: bytes, *, together: bool) -> None:
-    """What an upstream sends beyond its answer reaches nobody, and costs it the connection."""
-    more = asyncio.Event()
-    answer = b"".join(item for item in ok(b"good") if isinstance(item, bytes))
-    script = [answer + extra] if together else [answer, more, extra]
-    async with (
-        Recorder([[*script, Step.SILENCE]], default=ok(b"next")) as upstream,
-        Plane(upstream.url) as plane,
-    ):
-        async with RawConnection(plane.port) as connection:
-            await connection.send(POST)
-            assert [item.body for item in await connection.read_responses()] == [b"good"]
-            more.set()
-            await upstream.connections[0].gone.wait()
-            start = len(connection.received)
-            await connection.send(POST)
-            assert [item.body for item in await connection.read_responses(start=start)] == [b"next"]
-        assert [len(item.requests) for item in upstream.connections] == [1, 1]
-        assert [outcome.decision for outcome in plane.outcomes] == [Decision.ALLOW] * 2
+BIG = request(b"POST /v1/big", body=b'{"text": "%b"}' % (b"x" * (8 * 1024 * 1024 - 100)))
+"""A request that no socket takes whole unless it is read."""
 
 
 async def test_early_answer_while_the_request_is_being_sent() -> None:
     """An answer before the upstream took the whole request is relayed; the connection is not reused."""
-    body = b'{"text": "%b"}' % (b"x" * (8 * 1024 * 1024 - 100))
     early = [Step.PAUSE, *ok(b"early", status=b"413 Content Too Large"), Step.SILENCE]
     async with Recorder([early], at="head") as upstream, Plane(upstream.url) as plane:
-        found = await plane.ask(request(b"POST /v1/big", body=body))
+        found = await plane.ask(BIG)
         assert (found.status, found.response.body, found.closed) == (413, b"early", False)
         assert len(upstream.connections) == 2
         assert upstream.connections[0].requests == []
 
 
-async def test_nothing_is_injected() -> None:
+async def test_early_answer_that_breaks() -> None:
+    """An early answer that breaks off is broken off, though the request could not be sent whole."""
+    relayed = asyncio.Event()
+    for framing in ((b"Content-Length: 6",), (b"Transfer-Encoding: chunked",), ()):
+        piece = b"3\r\nabc\r\n" if framing == (b"Transfer-Encoding: chunked",) else b"abc"
+        early = [Step.PAUSE, head(*framing) + piece, relayed, Step.RESET]
+        async with (
+            Recorder([early], at="head") as upstream,
+            Plane(upstream.url) as plane,
+            RawConnection(plane.port) as connection,
+        ):
+            await connection.send(BIG)
+            await connection.read_until(b"abc")
+            relayed.set()
+            await connection.read_end()
+            with pytest.raises(Incomplete):
+                parse_responses(bytes(connection.received))
+            assert plane.last.upstream_outcome == "truncated"
+            await plane.served()
+
+
+async def test_early_refusal_and_hanging_up() -> None:
+    """An upstream that refuses early and hangs up: its answer or a 502, whichever the kernels let through."""
+    early = [Step.PAUSE, *ok(b"early", b"Connection: close", status=b"413 Content Too Large"), Step.CLOSE]
+    async with Recorder([early], at="head") as upstream, Plane(upstream.url) as plane:
+        found = await plane.ask(BIG)
+        if found.status == 413:
+            assert found.response.body == b"early"
+        else:
+            assert (found.status, found.code) == (502, "upstream_unreachable")
+            assert found.response.header("x-should-retry") == "false"
+        assert [item.method for item in upstream.requests] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "fields"),
+    [
+        ([b'X-A: a\xc3\xa4"\\r\\n%0d%0a\tb'], b"\xff", {"x-a"}),
+        ([b"X-A: \x80\x9b2J\x85\x9f"], b"\x9b2J", {"x-a"}),
+        ([b"X-A:", b"X-B:\t \t"], b"a" * 129, {"x-a", "x-b"}),
+        ([b"X-Request-Id: u-1", b"X-Request-Id: u-2"], b"", {"x-upstream-request-id"}),
+        ([b"X-Request-Id: u-1", b"Connection: x-request-id"], b"", {"x-upstream-request-id"}),
+        ([b"X-Upstream-Request-Id: forged", b"X-Gateway-Would-Reject: 3"], b"", set()),
+        ([b"Set-Cookie: a=b", b"Connection: x, y", b"X: 1", b"Y: 2"], b"", {"set-cookie"}),
+        ([b"Connection: content-length, transfer-encoding, set-cookie", b"Set-Cookie: a"], b"", set()),
+        ([b"Connection: close, keep-alive", b"Keep-Alive: timeout=5, max=9", b"Trailer: a"], b"", set()),
+        ([b"Proxy-Connection: close", b"Proxy-Authenticate: x", b"Upgrade: h2c", b"TE: a"], b"", set()),
+        ([b"X-Should-Retry: true", b"Via: 1.1 a", b"Date: x"], b"", {"x-should-retry", "via", "date"}),
+        ([b"Content_Length: 9", b"Transfer_Encoding: x"], b"", {"content_length", "transfer_encoding"}),
+    ],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 2", b"Transfer-Encoding: chunked"])
+async def test_nothing_is_injected(
+    lines: list[bytes], reason: bytes, fields: set[str], framing: bytes
+) -> None:
     """Bytes of an answer's head reach the client as they came: no field, line or response is made of them."""
-    value = b'a\xc3\xa4"\\r\\n%0d%0a\tb'
-    script = [
-        head(b"X-A: " + value, b"X-Request-Id: u-1", b"Content-Length: 2", status=b"HTTP/1.1 200 \xff")
-        + b"ok"
-    ]
+    body = b"2\r\nok\r\n0\r\n\r\n" if framing.startswith(b"T") else b"ok"
+    script = [head(*lines, framing, status=b"HTTP/1.1 200 " + reason) + body]
     async with Recorder([script]) as upstream, Plane(upstream.url) as plane:
         found = await plane.ask(POST)
-        assert found.response.reason == ""
-        assert found.response.header("x-a") == value.decode("latin-1")
-        assert found.response.header("x-upstream-request-id") == "u-1"
-        assert {name.lower() for name, _ in found.response.headers} == {
-            "x-a", "content-length", "x-request-id", "x-upstream-request-id",
-        }  # fmt: skip
+        assert (found.response.reason, found.response.body) == ("", b"ok")
+        names = [name.lower() for name, _ in found.response.headers]
+        own = {"x-request-id", framing.partition(b":")[0].decode().lower()}
+        assert sorted(names) == sorted(own | fields)
+        assert found.response.header("x-request-id") == plane.outcomes[0].request_id
+        assert found.response.header("x-upstream-request-id") in (None, "u-1")
+        value = next((line for line in lines if line.startswith(b"X-A:")), b"X-A:").partition(b":")[2]
+        assert (found.response.header("x-a") or "").encode("latin-1") == value.strip(b" \t")
+
+
+@pytest.mark.parametrize("value", [b"\x9b2J\x85", b"x" * 60_000, b'"}\t{"event": "request"', b"\xe2\x80\xa8"])
+async def test_no_log_line_is_injected(value: bytes) -> None:
+    """An upstream's request id is cut and escaped in the record; the client gets it as it is."""
+    async with Recorder([ok(b"ok", b"X-Request-Id: " + value)]) as upstream, Plane(upstream.url) as plane:
+        found = await plane.ask(POST)
+        assert found.response.header("x-upstream-request-id") == value.decode("latin-1")
+        outcome = plane.outcomes[0]
+        line = JsonRequest()(None, "", {"outcome": outcome})
+        assert line.isascii()
+        assert line.index("\n") == len(line) - 1
+        assert len(json.loads(line)["upstream_request_id"]) <= 256
+        shown = " ".join(map(str, console_fields(None, "", {"outcome": outcome}).values()))
+        assert shown.isascii()
+        assert shown.isprintable()
 
 
 async def test_code_of_relayed_errors() -> None:

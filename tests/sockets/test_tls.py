@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import shutil
+import socket
 import ssl
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.core.types import Decision
 from tests.support.plane import BODY, POST, Plane, code_of, request
-from tests.support.raw import RawConnection, parse_responses
-from tests.support.recorder import Recorder, ok
+from tests.support.raw import Incomplete, RawConnection, parse_responses
+from tests.support.recorder import Recorder, Step, ok
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
 Certificate = tuple["Path", "Path"]
@@ -136,3 +141,133 @@ async def test_upstream(certificate: Certificate, another: Certificate, *, trust
             assert (found.status, code_of(found)) == (502, "upstream_unreachable")
             assert found.header("x-should-retry") is None
             assert received == []
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    certificate: Certificate, answer: bytes, *, goodbye: bool
+) -> AsyncGenerator[tuple[str, ssl.SSLContext]]:
+    """Give the url of an upstream that answers so and ends, with or without TLS's closure alert."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(BODY)
+        writer.write(answer)
+        if not goodbye:
+            with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as same:
+                same.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.transport.abort()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=serving(certificate))
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", trusting(certificate)
+
+
+@pytest.mark.parametrize("goodbye", [True, False], ids=["closed", "cut off"])
+@pytest.mark.parametrize("old", [False, True], ids=["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("body", [b"abc", b""])
+async def test_an_answer_until_the_end(
+    certificate: Certificate, body: bytes, *, old: bool, goodbye: bool
+) -> None:
+    """An answer that ends with its TLS connection is whole only if the upstream says so."""
+    async with (
+        answering(certificate, b"HTTP/1.1 200 OK\r\n\r\n" + body, goodbye=goodbye) as (url, context),
+        Plane(url, upstream_tls=context) as plane,
+        RawConnection(plane.port) as connection,
+    ):
+        await connection.send(request(b"POST /v1/messages HTTP/1.0") if old else POST)
+        if goodbye:
+            (found,) = await connection.read_responses()
+            assert (found.status, found.body) == (200, body)
+        else:
+            await connection.read_end()
+            if old:
+                assert connection.was_reset
+            else:
+                with pytest.raises(Incomplete):
+                    parse_responses(bytes(connection.received))
+        await plane.outcomes.wait_for(1)
+        assert plane.last.upstream_outcome == ("complete" if goodbye else "truncated")
+        assert plane.last.decision is (Decision.ALLOW if goodbye else Decision.ERROR)
+
+
+@pytest.mark.parametrize("goodbye", [True, False], ids=["closed", "cut off"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+    ],
+    ids=["length", "chunked", "trailers"],
+)
+async def test_a_truncated_answer(certificate: Certificate, answer: bytes, *, goodbye: bool) -> None:
+    """An answer that is shorter than it says is broken off, however its TLS connection ends."""
+    async with (
+        answering(certificate, answer, goodbye=goodbye) as (url, context),
+        Plane(url, upstream_tls=context) as plane,
+        RawConnection(plane.port) as connection,
+    ):
+        await connection.send(POST)
+        await connection.read_end()
+        with pytest.raises(Incomplete):
+            parse_responses(bytes(connection.received))
+        await plane.outcomes.wait_for(1)
+        assert plane.last.upstream_outcome == "truncated"
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+async def test_a_kept_connection(certificate: Certificate, *, spoilt: bool) -> None:
+    """A kept TLS connection serves again, session tickets or not; one with bytes on it does not."""
+    heard: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(BODY):
+                heard.append(writer)
+                writer.write(OK)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=serving(certificate))
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with (
+        server,
+        Plane(url, upstream_tls=trusting(certificate)) as plane,
+        RawConnection(plane.port) as connection,
+    ):
+        for count in range(1, 5):
+            start = len(connection.received)
+            if spoilt and heard:
+                heard[-1].write(OK)
+            await connection.send(POST)
+            assert [item.body for item in await connection.read_responses(start=start)] == [b"ok"]
+            assert len(heard) == count
+        assert len(set(heard)) == (4 if spoilt else 1)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["HTTP/1.1", "HTTP/1.0"])
+async def test_a_broken_answer_to_a_client(certificate: Certificate, *, old: bool) -> None:
+    """A broken answer is seen to be broken over TLS too: no end of chunks, or no end but a reset."""
+    relayed = asyncio.Event()
+    script = [b"HTTP/1.1 200 OK\r\n\r\n", b"abc", relayed, Step.RESET]
+    async with Recorder([script]) as upstream, Plane(upstream.url, tls=serving(certificate)) as plane:
+        reader, writer = await asyncio.open_connection("127.0.0.1", plane.port, ssl=trusting(certificate))
+        writer.write(request(b"POST /v1/messages HTTP/1.0") if old else POST)
+        content = await reader.readuntil(b"abc")
+        relayed.set()
+        if old:
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+        else:
+            with contextlib.suppress(ConnectionError):
+                content += await reader.read()
+            with pytest.raises(Incomplete):
+                parse_responses(content)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        assert plane.last.upstream_outcome == "truncated"

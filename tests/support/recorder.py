@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 import socket
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias, cast
 
@@ -222,6 +223,15 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End the connection at once."""
         self._transport.abort()
+
+    def write_at_once(self, content: bytes) -> None:
+        """Send past the event loop: when this returns, the bytes are with the peer's kernel, unasked."""
+        assert os.write(self._transport.get_extra_info("socket").fileno(), content) == len(content)
+
+    def end_at_once(self) -> None:
+        """End the sending side past the event loop."""
+        with socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
     async def run(self) -> None:
         """Run the greeting, then one script for each request, until the connection ends."""

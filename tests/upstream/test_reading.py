@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.upstream.headers import ResponseHeaders
 from gateway.upstream.reading import ProtocolFault, ResponseReader
-from tests.sockets.test_responses import BAD, LATE
+from tests.sockets.answers import BAD, LATE
 
 if TYPE_CHECKING:
     from gateway.ports import ResponseHead
@@ -65,7 +65,7 @@ def single(raw: bytes) -> list[bytes]:
     return [b"%c" % byte for byte in raw]
 
 
-@pytest.mark.parametrize("raw", [*BAD.values(), LATE], ids=[*BAD, "late"])
+@pytest.mark.parametrize("raw", [*BAD.values(), *LATE.values()], ids=[*BAD, *LATE])
 def test_bad(raw: bytes) -> None:
     """A malformed response is refused in whatever pieces it comes, and never ends."""
     for pieces in ([raw], single(raw) if len(raw) < 1000 else [raw[:1000], raw[1000:]]):
