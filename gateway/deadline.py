@@ -35,6 +35,16 @@ class Deadline:
             handle.cancel()
         self._handle = self._loop.call_at(when, self._fire)
 
+    @property
+    def pending(self) -> bool:
+        """Whether it is set."""
+        return self._when is not None
+
+    def extend(self, seconds: float, most: float) -> None:
+        """Expire ``seconds`` later than was set, but at most ``most`` seconds from now; costs no timer."""
+        if self._when is not None:
+            self._when = min(self._when + seconds, self._loop.time() + most)
+
     def clear(self) -> None:
         """Never expire, until set again."""
         self._when = None

@@ -92,16 +92,40 @@ def test_earlier_takes_a_new_timer() -> None:
     assert expired == [2]
 
 
+def test_extended() -> None:
+    """It expires later by what was earned, never later than so far ahead, and that costs no timer."""
+    loop, deadline, expired = made()
+    deadline.after(5)
+    loop.now = 4
+    deadline.extend(2, 5)
+    deadline.extend(0, 5)
+    assert loop.armed == 1
+    loop.advance(5)
+    loop.advance(6)
+    assert expired == []
+    deadline.extend(100, 5)
+    loop.advance(7)
+    loop.advance(10)
+    assert expired == []
+    loop.advance(11)
+    assert expired == [11]
+    deadline.extend(1, 5)
+    assert loop.pending == [], "one that is not set stays so"
+
+
 def test_cleared() -> None:
     """Cleared, it does not expire, until it is set again."""
     loop, deadline, expired = made()
     deadline.after(5)
+    assert deadline.pending
     deadline.clear()
+    assert not deadline.pending
     loop.advance(6)
     assert expired == []
     deadline.after(5)
     loop.advance(11)
     assert expired == [11]
+    assert not deadline.pending
 
 
 def test_cleared_and_set_again_before_the_timer() -> None:

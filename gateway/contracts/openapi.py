@@ -98,6 +98,7 @@ def _read(notes: Notes, wanted: Sequence[str] | None, *, prefixed: bool) -> Desc
         _refuse_unknown(notes, found, wanted)
         found = [one for one in found if one.name in wanted]
     _refuse_repeated(notes, found)
+    found = _without_trace(notes, found, asked=wanted is not None)
     reader = _Reader(notes, dialect)
     operations = [operation for one in found if (operation := reader.read(one)) is not None]
     _refuse_same_routes(notes, operations, found)
@@ -160,6 +161,18 @@ def _refuse_unknown(notes: Notes, found: list[_Found], wanted: Sequence[str]) ->
         if len(known) <= _LISTED:
             hint = f"; the document's are {', '.join(known) or 'none'}"
         notes.fault(at(notes.sources.root, "paths"), f"there is no operation {name}{hint}")
+
+
+def _without_trace(notes: Notes, found: list[_Found], *, asked: bool) -> list[_Found]:
+    """Leave out TRACE, whose answers hold what the request did, secrets too (RFC 9110 section 9.3.8).
+
+    That is a warning, or a fault where the operation was ``asked`` for by name.
+    """
+    for one in found:
+        if one.method == "TRACE":
+            note = notes.fault if asked else notes.warn
+            note(one.place, "TRACE is never forwarded: a request with it is refused")
+    return [one for one in found if one.method != "TRACE"]
 
 
 def _refuse_repeated(notes: Notes, found: list[_Found]) -> None:

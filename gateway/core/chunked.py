@@ -1,7 +1,8 @@
 """Chunked transfer coding (RFC 9112 section 7.1), read strictly. Pure.
 
 Stricter than the grammar where parsers differ: no white space around a size, no bare LF, sizes of at
-most eight hexadecimal digits. Chunk extensions are bounded and dropped, trailers too.
+most eight hexadecimal digits, no quotation mark in an extension without its counterpart. Chunk extensions are
+bounded and dropped, trailers too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ A chunk costs the same whatever its size: a body in a million of them would keep
 """
 MIN_CHUNK: Final = 32
 
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[\t -~]*)?\r\n")
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED: Final = rb'"(?:[\t !#-\[\]-~]|\\[\t -~])*"'
+_EXTENSION: Final = rb";[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?"
+_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:" + _EXTENSION + rb")*\r\n")
 _TRAILERS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n")
 
 

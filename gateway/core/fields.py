@@ -7,6 +7,7 @@ what such lines were read as, so that a repeated line costs one look-up; it neve
 from __future__ import annotations
 
 import re
+from ipaddress import AddressValueError, IPv6Address
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.types import Field, FieldBlock, Phase, Rejection
@@ -21,7 +22,8 @@ MAX_FIELD_LINE: Final = 16 * 1024
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 _LINE: Final = re.compile(rb"(" + TOKEN + rb"):([\t -~\x80-\xff]*)")
-_HOST: Final = re.compile(rb"(?:[A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST: Final = re.compile(rb"(?:[A-Za-z0-9\-._~]+|\[([0-9A-Fa-f:.]+)\])(?::([1-9][0-9]{0,4}))?")
+_MAX_PORT: Final = 65535
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,15}")
 _TOKEN_LIST: Final = re.compile(TOKEN + rb"(?:[ \t]*,[ \t]*" + TOKEN + rb")*")
 
@@ -33,9 +35,11 @@ SINGLE: Final = frozenset(
 _GUARDED: Final = SINGLE | {
     b"connection", b"keep-alive", b"te", b"upgrade", b"trailer", b"proxy-authorization", b"proxy-connection",
     b"via", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port",
-    b"x-real-ip", b"x-http-method-override", b"x-http-method", b"x-method-override", b"cookie",
+    b"x-real-ip", b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url",
+    b"x-rewrite-url", b"cookie",
 }  # fmt: skip
-"""Fields that must not be imitated with underscores, which CGI-like upstreams fold into dashes."""
+"""Fields that must not be imitated with other signs, which CGI-like upstreams fold into dashes."""
+_FOLD: Final = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
 _END_TO_END: Final = SINGLE - {b"transfer-encoding", b"expect"} | {b"cookie", b"x-request-id"}
 """Fields that Connection may not name: dropping them would change what was judged."""
 _NOT_REMEMBERED: Final = frozenset(
@@ -160,19 +164,39 @@ def read_field(line: bytes) -> Field | Rejection:
     if value and (value[0] >= 0x80 or value[-1] >= 0x80):
         return refuse("A header field's value begins or ends with a byte outside ASCII.")
     lower = name.lower()
-    if b"_" in name and lower.replace(b"_", b"-") in _GUARDED:
-        return refuse("A header field imitates another with underscores.")
+    if lower not in _GUARDED and folded(lower) in _GUARDED:
+        return refuse("A header field imitates another with signs in place of dashes.")
     check = _CHECKS.get(lower)
     if check is not None and (message := check(raw, value)) is not None:
         return refuse(message)
     return Field(name + b": " + value + b"\r\n", lower, value)
 
 
+def folded(lower: bytes) -> bytes:
+    """Give a name as CGI-like upstreams know it: underscores become dashes (RFC 3875 section 4.1.18).
+
+    Some servers do the same with every other sign that a name may hold.
+    """
+    return lower.translate(_FOLD)
+
+
 # What single fields may say: those that tell where a message ends and whom it is for.
 
 
 def _check_host(_raw: bytes, value: bytes) -> str | None:
-    return None if _HOST.fullmatch(value) is not None else "The Host header field is malformed."
+    """Take names, IPv4 and IPv6 addresses without a zone, and ports that exist (RFC 9110 section 7.2)."""
+    match = _HOST.fullmatch(value)
+    if match is None or int(match[2] or 0) > _MAX_PORT or not _is_address(match[1]):
+        return "The Host header field is malformed."
+    return None
+
+
+def _is_address(literal: bytes | None) -> bool:
+    """Say whether what stands in brackets, if anything does, is an IPv6 address."""
+    try:
+        return literal is None or IPv6Address(literal.decode("ascii")) is not None
+    except AddressValueError:
+        return False
 
 
 def _check_length(_raw: bytes, value: bytes) -> str | None:
@@ -197,7 +221,7 @@ def _check_connection(_raw: bytes, value: bytes) -> str | None:
 
 
 def _refuse_override(_raw: bytes, _value: bytes) -> str | None:
-    return "Method override header fields are not accepted."
+    return "Header fields that override method or target are not accepted."
 
 
 _CHECKS: Final[dict[bytes, Callable[[bytes, bytes], str | None]]] = {
@@ -208,6 +232,8 @@ _CHECKS: Final[dict[bytes, Callable[[bytes, bytes], str | None]]] = {
     b"x-http-method-override": _refuse_override,
     b"x-http-method": _refuse_override,
     b"x-method-override": _refuse_override,
+    b"x-original-url": _refuse_override,
+    b"x-rewrite-url": _refuse_override,
 }
 
 

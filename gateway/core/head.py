@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from gateway.core.fields import TOKEN, FieldMemo, HeadMemo, refuse, repeated
 from gateway.core.types import MediaType, Rejection, RequestHead
@@ -27,36 +28,50 @@ _ENCODED: Final = rb"%[0-9A-Fa-f]{2}"
 _PATH: Final = rb"/" + _PCHAR + rb"(?:" + _ENCODED + _PCHAR + rb")*"
 _QUERY: Final = _QCHAR + rb"(?:" + _ENCODED + _QCHAR + rb")*"
 _ORIGIN_FORM: Final = rb"((" + _PATH + rb")(?:\?(" + _QUERY + rb"))?)"
-_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") " + _ORIGIN_FORM + rb" HTTP/1\.([01])")
+_REQUEST_LINE: Final = re.compile(rb"((?!CONNECT )" + TOKEN + rb") " + _ORIGIN_FORM + rb" HTTP/1\.([01])")
 _OTHER_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.[01]")
 _ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)([!-~]*)")
 _LENGTH_LINE: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?(0|[1-9][0-9]{0,15})(?=\r\n)")
-_UNSAFE_PATH: Final = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?:/|;|\Z)|%2[Ff]|%5[Cc]|%00|%0[AaDd]")
-_HEAD_BYTES: Final = re.compile(rb"(?:[\t -~\x80-\xff]|\r(?:\n|\Z))*")
-_METHOD_START: Final = re.compile(rb"(?:\r\n)?" + TOKEN)
+_PERCENT: Final = rb"%(?:25)*"
+"""A percent sign, which may be encoded itself: there are servers that decode twice."""
+_UNSAFE_PATH: Final = re.compile(
+    rb"/(?:\.|" + _PERCENT + rb"2[Ee]){1,2}(?:/|;|" + _PERCENT + rb"3[Bb]|\Z)"
+    rb"|" + _PERCENT + rb"(?:2[Ff]|5[Cc]|0[0AaDd])"
+)
+_HEAD_BYTES: Final = re.compile(rb"(?:[\t -~\x80-\xff]++|\r(?:\n|\Z))*+")
+_METHOD_START: Final = re.compile(TOKEN)
 
 
 def check_partial(data: bytes, start: int = 0) -> Rejection | None:
     """Judge the beginning of a head that is not whole yet: None while it may still become a good one.
 
-    The bytes before ``start`` have passed already. This is what answers a bare-LF client, a TLS hello or
-    an endless line at once rather than at the deadline.
+    The bytes before ``start`` have passed already. This is what answers a bare-LF client, a TLS hello, an
+    HTTP/0.9 request, another protocol's banner or an endless line at once rather than at the deadline. The
+    fault that comes first in the stream is told, so that it makes no difference how the stream is cut.
     """
-    if start < 1 and _METHOD_START.match(data) is None and data not in (b"", b"\r", b"\r\n"):
+    # A CR by itself passes, for it may begin an empty line: what follows it is looked at together with it.
+    if start < 2 and _METHOD_START.match(data) is None and data not in (b"", b"\r"):
         return refuse("The request does not begin with an HTTP method.")
     # Only a CR, whose LF was still to come, leaves the last byte that passed in doubt.
-    if _HEAD_BYTES.fullmatch(data, start - data.startswith(b"\r", start - 1) if start else 0) is None:
-        return refuse("The request head holds a byte that does not belong there, or a bare CR or LF.")
-    return _check_sizes(data)
-
-
-def _check_sizes(data: bytes) -> Rejection | None:
-    end = data.find(b"\r\n")
-    if (len(data) if end < 0 else end) > MAX_REQUEST_LINE:
-        return refuse(f"The request line is longer than {MAX_REQUEST_LINE} bytes.", "uri_too_long")
-    if len(data) > MAX_HEAD:
+    good = _HEAD_BYTES.match(data, start - data.startswith(b"\r", start - 1) if start else 0)
+    wrong = 0 if good is None else good.end()
+    end = data.find(b"\r\n", 0, wrong)
+    if end < 0:
+        if wrong > MAX_REQUEST_LINE and data[MAX_REQUEST_LINE:] != b"\r":
+            return _line_too_long()
+    elif end > MAX_REQUEST_LINE:
+        return _line_too_long()
+    elif start <= end + 1 and _OTHER_LINE.fullmatch(data, 0, end) is None:
+        return refuse("The request line is malformed.")
+    if min(wrong + 1, len(data)) > MAX_HEAD:
         return refuse(f"The request head is longer than {MAX_HEAD} bytes.", "headers_too_large")
+    if wrong < len(data):
+        return refuse("The request head holds a byte that does not belong there, or a bare CR or LF.")
     return None
+
+
+def _line_too_long() -> Rejection:
+    return refuse(f"The request line is longer than {MAX_REQUEST_LINE} bytes.", "uri_too_long")
 
 
 def read_head(raw: bytes, memo: HeadMemo | None = None) -> RequestHead | Rejection:
@@ -64,8 +79,14 @@ def read_head(raw: bytes, memo: HeadMemo | None = None) -> RequestHead | Rejecti
 
     ``memo`` is what the caller keeps from head to head of a connection to save time.
     """
-    if len(raw) > MAX_REQUEST_LINE and (rejection := _check_sizes(raw)) is not None:
+    if len(raw) > MAX_REQUEST_LINE and (rejection := check_partial(raw)) is not None:
         return rejection
+    found = _read(raw, memo)
+    # Had it come in pieces, a beginning of it might have been refused, and for another fault.
+    return check_partial(raw) or found if isinstance(found, Rejection) else found
+
+
+def _read(raw: bytes, memo: HeadMemo | None) -> RequestHead | Rejection:
     end = raw.find(b"\r\n")
     stop = len(raw) - 4
     if end < 0 or end > stop or not raw.endswith(b"\r\n\r\n"):
@@ -103,8 +124,8 @@ def _assemble(
     if isinstance(match, Rejection):
         return match
     method, target, path, query, version = match.groups()
-    if (b"%" in path or b"/." in path) and _UNSAFE_PATH.search(path) is not None:
-        return refuse("The path holds dot segments or encoded separators.")
+    if (b"%" in path or b"/." in path) and not _is_safe(path):
+        return refuse("The path holds dot segments, encoded separators or what is not UTF-8.")
     minor = 1 if version == b"1" else 0
     if minor == 0 and length is None:
         return refuse("HTTP/1.0 has no Transfer-Encoding.")
@@ -126,13 +147,28 @@ def _assemble(
     )
 
 
+def _is_safe(path: bytes) -> bool:
+    """Say whether a path is the same to servers that decode it first, or remove dot segments.
+
+    What is not UTF-8 is not: a lenient decoder takes ``%c0%af`` for a slash (RFC 3629 section 10).
+    """
+    if _UNSAFE_PATH.search(path) is not None:
+        return False
+    try:
+        return unquote_to_bytes(path).decode("utf-8") != ""
+    except UnicodeDecodeError:
+        return False
+
+
 def _absolute_form(line: bytes, host: str) -> re.Match[bytes] | Rejection:
     """Read a request line in absolute form as its origin form (RFC 9112 section 3.2.2), or say why not."""
     match = _OTHER_LINE.fullmatch(line)
     if match is None:
         return refuse("The request line is malformed.")
+    if match[1] == b"CONNECT":
+        return refuse("CONNECT is not accepted.")
     absolute = _ABSOLUTE.fullmatch(match[2])
-    if absolute is None or match[1] == b"CONNECT":
+    if absolute is None:
         return refuse("The request target has to be a well-formed path, or an absolute http address.")
     if absolute[1].lower() != host.lower().encode("ascii"):
         return refuse("The request target's authority differs from the Host header field.")

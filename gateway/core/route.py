@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
+from gateway.core.fields import folded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -64,6 +66,8 @@ class _Pattern(NamedTuple):
 
 
 _WHOLE: Final = _Pattern("", (), "")
+_MATRIX: Final = re.compile(r";[^/]*")
+"""What some servers take off a segment before they look for the route (RFC 3986 section 3.3)."""
 
 
 _NAME: Final = re.compile(r"\{[^{}]*\}")
@@ -191,8 +195,8 @@ class RouteTable:
 
     Of operations with the same method and template, those are looked at first that have most conditions. One
     whose conditions do not hold is as if it did not exist, and so are those that want different values of one
-    field in which both stand. A path that has another operation once it is decoded has none: there are
-    upstreams that decode first.
+    field in which both stand. A path that has another operation once it is decoded, or once what follows a
+    semicolon in its segments is taken away, has none: there are upstreams that do so first.
     """
 
     __slots__ = ("_guarded", "_imitations", "_root")
@@ -209,7 +213,7 @@ class RouteTable:
         ]
         names += [parameter.name for one in operations for parameter in one.header_parameters]
         self._guarded = frozenset(name.encode("latin-1") for name in names)
-        self._imitations = frozenset(map(_folded, self._guarded))
+        self._imitations = frozenset(map(folded, self._guarded))
         for operation in operations:
             node = self._root
             for segment in operation.template.split("/")[1:]:
@@ -230,6 +234,10 @@ class RouteTable:
             decoded = _walk(self._root, unquote(path).split("/"), 1, (), head)
             if decoded is None or decoded[0] != methods:
                 return _NO_METHODS
+        if ";" in path or "%3" in path:
+            bare = _walk(self._root, _MATRIX.sub("", unquote(path)).split("/"), 1, (), head)
+            if bare is not None and bare[0] != methods:
+                return _NO_METHODS
         operation = methods.get(method)
         return frozenset(methods) if operation is None else Route(operation, values)
 
@@ -244,15 +252,11 @@ class RouteTable:
         known: bool | None = block.derived.get(self)
         if known is None:
             known = not self._guarded.isdisjoint(block.options) or any(
-                lower not in self._guarded and _folded(lower) in self._imitations
+                lower not in self._guarded and folded(lower) in self._imitations
                 for _, lower, _ in block.fields
             )
             block.keep(self, known)
         return known
-
-
-def _folded(name: bytes) -> bytes:
-    return name.replace(b"_", b"-")
 
 
 _NO_METHODS: frozenset[str] = frozenset()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
 from contextlib import suppress
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, cast
@@ -20,6 +18,7 @@ from gateway.core.head import check_partial
 from gateway.core.sized import SizedBody
 from gateway.core.types import Phase, Rejection
 from gateway.deadline import Deadline
+from gateway.listener.reset import reset_on_close
 from gateway.listener.response import CONTINUE
 from gateway.listener.state import BODY, BUSY, CLOSED, HEAD, LINGER, SKIP
 from gateway.ports import Client
@@ -36,12 +35,13 @@ LINGER_BYTES: Final = 64 * 1024 * 1024
 """How much a client may still send meanwhile; some read no answer before they have sent a whole upload."""
 MAX_BUFFERED: Final = 64 * 1024
 """How many bytes of pipelined requests are kept before reading stops."""
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
-"""The value of SO_LINGER with which close() sends a TCP RST."""
+MIN_BODY_RATE: Final = 8 * 1024
+"""Bytes of a body that buy it one more second, up to ``deadlines.body`` seconds ahead.
+
+So a large body on a slow line gets through, a dripping client does not: 64 kbit/s, less than any mobile line.
+"""
 MAX_AT_ONCE: Final = 32
 """How many steps a connection takes before it lets others have their turn."""
-
-
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 
 
@@ -118,10 +118,7 @@ class Connection(asyncio.Protocol):
         """
         self._exchange = None
         if reset and self._transport is not None:
-            with suppress(OSError):
-                self._transport.get_extra_info("socket").setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE
-                )
+            reset_on_close(self._transport)
         self.drop("client_gone")
 
     # asyncio.Protocol
@@ -314,6 +311,7 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         assert body is not None
         rejection: Rejection | None = None
+        received = body.received
         try:
             body.feed(data)
         except ChunkedFault:
@@ -330,6 +328,9 @@ class Connection(asyncio.Protocol):
             self._body = None
             self._buffer = body.rest + self._buffer
             self._body_complete(exchange, body.body())
+        else:
+            earned = (body.received - received) / MIN_BODY_RATE
+            self._deadline.extend(earned, self._server.snapshot.deadlines.body)
 
     def _body_complete(self, exchange: Exchange, body: bytes) -> None:
         self._state = BUSY
@@ -371,6 +372,9 @@ class Connection(asyncio.Protocol):
         """Act on a client that took too long: with its head, its body, or reading its answer."""
         state = self._state
         if self._writing_paused:
+            if self._transport is not None:
+                # What nobody reads would stay in the kernel for minutes, behind it the FIN: megabytes.
+                reset_on_close(self._transport)
             self._close()
         elif state is HEAD and self._buffer:
             message = "The request head did not arrive in time."

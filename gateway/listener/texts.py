@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MAX_TEXT: Final = 256
 """How much of a field's value the record keeps, in bytes."""
 
+_MAX_DIGITS: Final = 9
+
 
 class Texts(NamedTuple):
     """What the record keeps of the header fields."""
@@ -35,10 +37,15 @@ def texts_of(head: RequestHead) -> Texts:
             text(first.get(b"x-request-id")),
             trace_id(first[b"traceparent"]) if b"traceparent" in first else None,
             text(first.get(b"user-agent")),
-            text(first.get(b"x-stainless-retry-count")),
+            _figure(first.get(b"x-stainless-retry-count", b"")),
         )
         block.keep(Texts, texts)
     return texts
+
+
+def _figure(value: bytes) -> str | None:
+    """Keep a number of an SDK; a text that is none would only be a place to hide one."""
+    return value.decode("ascii") if value.isdigit() and len(value) <= _MAX_DIGITS else None
 
 
 def text(value: bytes | None) -> str | None:

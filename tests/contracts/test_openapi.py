@@ -144,6 +144,15 @@ def test_only_what_is_wanted_is_read() -> None:
     ]
 
 
+def test_trace_is_left_out() -> None:
+    """TRACE would show an upstream's view of a request: its operations are warned of, or refused by name."""
+    text = get() + "    trace: {operationId: echo}\n"
+    assert [one.name for one in operations(text)] == ["one"]
+    assert warnings(text) == ["6:5: TRACE is never forwarded: a request with it is refused"]
+    assert faults(text, wanted=["echo"]) == ["6:5: TRACE is never forwarded: a request with it is refused"]
+    assert operations(text, wanted=["one"])
+
+
 def test_webhooks_callbacks_and_responses_are_not_read() -> None:
     """What describes no request to this service may have any faults."""
     text = get("callbacks: {c: {$ref: nowhere}}", "responses: 1", "security: 1") + "webhooks: 1\n"

@@ -16,7 +16,7 @@ from gateway.core.chunked import (
     ChunkedBody,
     ChunkedFault,
 )
-from tests.sockets.cases import _CHUNK_BODIES
+from tests.sockets.cases import CHUNK_BODIES
 
 LIMIT = 64
 
@@ -60,7 +60,7 @@ def test_good(raw: bytes, body: bytes) -> None:
         assert read([raw[:cut]])[0] == "more"
 
 
-@pytest.mark.parametrize("raw", _CHUNK_BODIES.values(), ids=_CHUNK_BODIES)
+@pytest.mark.parametrize("raw", CHUNK_BODIES.values(), ids=CHUNK_BODIES)
 def test_bad(raw: bytes) -> None:
     """Broken codings are found however they are cut."""
     assert read([raw], 10_000)[0] == "fault"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,9 @@ from gateway.core.head import (
 )
 from gateway.core.types import Phase, Rejection, RequestHead
 from tests.sockets.cases import REFUSED, SERVED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HOST = b"Host: a.test\r\n"
 
@@ -181,9 +184,87 @@ def test_beginnings_of_good_heads(raw: bytes) -> None:
             assert check_partial(raw[:end], start) is None
 
 
+def first_refusal(raw: bytes, ends: Iterable[int]) -> Rejection | None:
+    """Give what the first beginning of ``raw`` that is refused is told, each byte looked at once."""
+    start = 0
+    for end in ends:
+        found = check_partial(raw[:end], start)
+        if found is not None:
+            return found
+        start = end
+    return None
+
+
+_LINE = b"GET /" + b"a" * (MAX_REQUEST_LINE - 14) + b" HTTP/1.1"
+_FILLED = b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * (MAX_HEAD - 19)
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
+        (head(_LINE), None),
+        (head(b"P" + _LINE), "uri_too_long"),
+        (head(_LINE + b"\r"), "bad_request"),
+        (head(_LINE + b"\n"), "bad_request"),
+        (head(_LINE + b"\x00"), "bad_request"),
+        (head(_LINE + b"a\x00"), "uri_too_long"),
+        (head(_LINE[:-1] + b"\n"), "bad_request"),
+        (head(_LINE[:-1] + b"\x00a"), "bad_request"),
+        (head(b"GET / HTTP/2.0", b"X: \x00"), "bad_request"),
+        (head(b"GET / HTTP/2.0", b"Expect: x"), "bad_request"),
+        (head(b"GET / HTTP/1.1", b"Expect: x"), "expectation_failed"),
+        (head(b"GET / HTTP/1.1", b"Expect: x", b"X: \x00"), "bad_request"),
+        (_FILLED[:-4] + b"\r\n\r\n", "headers_too_large"),
+        (_FILLED + b"\x00\r\n\r\n", "headers_too_large"),
+        (_FILLED + b"a\x00\r\n\r\n", "headers_too_large"),
+        (_FILLED[:-1] + b"\x00\r\n\r\n", "bad_request"),
+        (_FILLED[:-2] + b"\r\ra\r\n\r\n", "bad_request"),
+        (_FILLED[:-1] + b"\r\ra\r\n\r\n", "bad_request"),
+        (b"\r" + head(b"GET / HTTP/1.1"), "bad_request"),
+    ],
+)
+def test_cuts_make_no_difference_at_a_limit(raw: bytes, code: str | None) -> None:
+    """Whole or in two pieces, cut around a limit or a fault: the fault that comes first is told."""
+    found = read_head(raw)
+    assert (found.code if isinstance(found, Rejection) else None) == code
+    places = {0, MAX_REQUEST_LINE, MAX_HEAD, len(raw), raw.find(b"\x00"), raw.find(b"\n"), raw.find(b"\r")}
+    near = sorted({end for place in places for end in range(place - 4, place + 5) if 0 <= end < len(raw)})
+    for end in near:
+        assert first_refusal(raw, [end]) in (None, found)
+    assert first_refusal(raw, near) in (None, found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/%2e", b"/%2E%2e/a", b"/a/.%2e", b"/a/%252e%252e/b", b"/a/%25252e", b"/..;a/b", b"/..%3Ba/b",
+        b"/a/.;", b"/a%2Fb", b"/a%252fb", b"/a%5c", b"/a%255C", b"/a%00", b"/a%2500", b"/a%0a", b"/a%250D",
+        b"/%ff", b"/%c0%af", b"/%c0%ae%c0%ae", b"/%e0%80%af", b"/%ed%a0%80", b"/a%c3", b"/%a9%c3",
+    ],
+)  # fmt: skip
+def test_unsafe_paths(path: bytes) -> None:
+    """What decoders differ over is refused in a path, and stands in a query as it came."""
+    found = read_head(head(b"GET " + path + b" HTTP/1.1"))
+    assert isinstance(found, Rejection)
+    assert found.close
+    assert good(head(b"GET /?" + path + b" HTTP/1.1")).target == b"/?" + path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/a%2eb", b"/...", b"/.a", b"/a.", b"/%25", b"/100%25/a", b"/%c3%a9", b"/%f0%9f%98%80", b"/a%3bb"],
+)
+def test_safe_paths(path: bytes) -> None:
+    """A path that all decoders read alike arrives as it came."""
+    assert good(head(b"GET " + path + b" HTTP/1.1")).target == path
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 8200 + b"\x00", "bad_request"),
+        (b"EHLO a\r\n", "bad_request"),
+        (b"PRI * HTTP/2.0\r\n", "bad_request"),
         (b"\x16\x03\x01", "bad_request"),
         (b"\n", "bad_request"),
         (b" ", "bad_request"),
@@ -256,6 +337,8 @@ def test_any_head(raws: list[bytes]) -> None:
         if isinstance(found, Rejection):
             assert found.close
             assert found.phase is Phase.HEAD
+            if raw.find(b"\r\n\r\n") == len(raw) - 4:
+                assert first_refusal(raw, range(len(raw))) in (None, found)
             continue
         lines = raw.split(b"\r\n")
         assert found.target in lines[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.core.printable import escape_controls, printable
+from gateway.core.printable import caller_name, clipped, escape_controls, printable
 
 
 def test_escape_controls() -> None:
@@ -18,3 +18,11 @@ def test_printable() -> None:
     assert printable("\n" * 300) == r"\n" * 200 + "…"
     assert printable("a\nb\u202e") == r"a\nb\u202e"
     assert printable("naïve") == "naïve"
+
+
+def test_texts_of_callers_are_cut_short() -> None:
+    """Beyond 32 characters only the beginning is left; in messages controls are escaped as well."""
+    assert clipped("k" * 32) == "k" * 32
+    assert clipped("k" * 33) == "k" * 16 + "…"
+    assert clipped("a\n") == "a\n"
+    assert caller_name("\n" * 33) == r"\n" * 16 + "…"

@@ -219,6 +219,26 @@ def test_decoded_paths() -> None:
     assert matched(pairs, target="/1%3A2:3") == set(), "it could be split in two ways"
 
 
+def test_matrix_parameters() -> None:
+    """What is another operation once semicolons end its segments is none: some servers take the rest away."""
+    table = RouteTable(
+        [operation("GET", "/x/{id}"), operation("GET", "/x/search"), operation("GET", "/y/{id}")]
+    )
+    assert matched(table, target="/x/search") == "GET /x/search"
+    for target in (
+        "/x/search;a",
+        "/x/search;",
+        "/x/search;a=b;c",
+        "/x/search%3ba",
+        "/x/search%3Ba",
+        "/x;/search",
+    ):
+        assert matched(table, target=target) == set()
+    assert matched(table, target="/x/find;a") == "GET /x/{id}"
+    assert matched(table, target="/x/;a=search") == "GET /x/{id}", "a parameter in matrix style"
+    assert matched(table, target="/y/search;a") == "GET /y/{id}"
+
+
 def test_tampering() -> None:
     """Fields by which requests are routed or judged can be neither imitated nor kept from arriving."""
     asked = operation("GET", "/b")
@@ -231,6 +251,7 @@ def test_tampering() -> None:
         (("X-Tenant: a", "x_tenant: b"), True),
         (("Connection: keep-alive, X-Tenant", "X-Tenant: a"), True),
         (("Beta: v1", "Connection: beta"), True),
+        (("X.Tenant: a",), True),
     ):
         block = head_of(*lines).block
         assert table.tampers(block) is tampered

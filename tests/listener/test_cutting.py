@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.listener.server import GatewayServer
 from gateway.listener.snapshot import Snapshot
 from gateway.ports import ResponseHead
 from tests.sockets.cases import CASES, CHUNKED, CHUNKS, Case
+from tests.support.memory import CLIENT, Transport
 from tests.support.plane import BODY, RULES, Outcomes, code_of, request
 from tests.support.raw import parse_responses
 from tests.support.turns import turns
@@ -21,43 +19,6 @@ from tests.support.turns import turns
 if TYPE_CHECKING:
     from gateway.core.types import Permit
     from gateway.ports import Client, ResponseSink
-
-
-class Transport(asyncio.Transport):
-    """Keeps what is written, and whether the connection was ended."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.1", 1)})
-        self.written = bytearray()
-        self.ended = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.ended
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.ended
-
-    def close(self) -> None:
-        self.ended = True
-
-    def write_eof(self) -> None:
-        self.ended = True
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        self.ended = True
 
 
 class Flight:
@@ -82,7 +43,7 @@ class Forwarder:
         self.permits: list[tuple[str, bytes, bytes]] = []
 
     def forward(self, permit: Permit, client: Client, sink: ResponseSink) -> Flight:
-        assert client.ip == "192.0.2.1"
+        assert client.ip == CLIENT
         self.permits.append((permit.head.method, permit.head.target, permit.body))
         asyncio.get_running_loop().call_soon(self._answer, sink)
         return Flight()
@@ -159,33 +120,6 @@ async def test_a_stream_in_two_pieces(cut: int) -> None:
     assert (found.permits, found.ended) == (SERVED, False)
 
 
-_TOKENS = st.sampled_from(
-    [b"\r\n", b"\r", b"\n", b"0", b"7", b" ", b":", b"X: y\r\n", b"{", b'"', b";", b"\x00"]
-)
-
-
-@settings(max_examples=150)
-@given(
-    changes=st.lists(st.tuples(st.integers(0, len(STREAM)), st.integers(0, 3), _TOKENS), max_size=2),
-    cuts=st.lists(st.integers(0, len(STREAM) + 20), max_size=12),
-    patient=st.booleans(),
-)
-def test_mutated_streams(changes: list[tuple[int, int, bytes]], cuts: list[int], *, patient: bool) -> None:
-    """A damaged stream gives the same answers and forwards the same requests however it is cut."""
-    raw = STREAM
-    for at, drop, token in changes:
-        raw = raw[:at] + token + raw[at + drop :]
-    places = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
-    pieces = [raw[a:b] for a, b in pairwise(places) if a < b]
-
-    async def both() -> tuple[Result, Result]:
-        return await feed([raw]), await feed(pieces, patient=patient)
-
-    with asyncio.Runner() as runner:
-        whole, cut = runner.run(both())
-    assert cut == whole
-
-
 @pytest.mark.parametrize("count", range(28, 36))
 @pytest.mark.parametrize("patient", [True, False])
 async def test_many_requests_take_turns(count: int, *, patient: bool) -> None:
@@ -196,8 +130,3 @@ async def test_many_requests_take_turns(count: int, *, patient: bool) -> None:
         found = await feed([raw[:cut], raw[cut : cut + 4], raw[cut + 4 :] + refused], patient=patient)
         assert found.answers == [*[(404, "unknown_route")] * count, (200, None), (404, "unknown_route")]
         assert found.permits == [("POST", b"/v1/messages", BODY)]
-
-
-def test_the_transport_is_one() -> None:
-    """The stand-in has what asyncio's transports have."""
-    assert isinstance(cast("asyncio.BaseTransport", Transport()), asyncio.Transport)

@@ -188,8 +188,12 @@ class Plane:
         trusted: tuple[str, ...] = (),
         drain: float = 0,
         leftovers: bool = False,
+        patience: float = TIMEOUT,
     ) -> None:
-        """Take an upstream's urls and settings. ``leftovers``: requests may be under way at the end."""
+        """Take an upstream's urls and settings. ``leftovers``: requests may be under way at the end.
+
+        ``patience`` is for a test that does much: the seconds after which it has failed.
+        """
         self.loop = asyncio.get_running_loop()
         settings = UpstreamSettings(urls, connect, first_byte, idle, size, authorization, forwarded)
         self.pool = Pool(self.loop, settings, upstream_tls)
@@ -207,7 +211,7 @@ class Plane:
         self._tls = tls
         self._leftovers = leftovers
         self._raised: list[dict[str, Any]] = []
-        self._limit = asyncio.timeout(TIMEOUT)
+        self._limit = asyncio.timeout(patience)
 
     async def __aenter__(self) -> Self:
         await self._limit.__aenter__()

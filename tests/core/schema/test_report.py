@@ -132,18 +132,40 @@ def test_sketches_end_early() -> None:
     Report(sketch.trial).spend(10**6)
 
 
-def test_long_keys_do_not_multiply() -> None:
-    """A key of half a megabyte above many faults is not repeated for each of them."""
-    schema = {"additionalProperties": {"additionalProperties": False}}
-    key = "k" * 500_000
-    found = full(schema, {key: {f"x{index}": 1 for index in range(50)}}).violations
-    assert sum(len(one.pointer or "") + len(one.param or "") + len(one.message) for one in found) < 200_000
-    assert all((one.pointer or "").startswith("/" + "k" * 1024 + "…/") for one in found)
-    assert found[0].param == f"{key[:1024]}….x0"
-    assert len(found[0].message) < 300
-    many = full(schema, {"y" * 2000: {f"x{index}": 1 for index in range(50)}})
-    assert 1 < len(many.violations) < 50
-    assert many.total == 50
+def test_keys_that_no_schema_names_are_cut() -> None:
+    """A canary of more than 32 characters as a key, above others and last, is nowhere repeated whole."""
+    canary = "sesame" * 6
+    schema = {"additionalProperties": {"additionalProperties": False, "propertyNames": {"maxLength": 40}}}
+    found = full(schema, {canary: {canary: 1, "x" * 50: 1}}).violations
+    cut = canary[:16] + "…"
+    assert [(one.pointer, one.param) for one in found] == [
+        (f"/{cut}/{cut}", f"{cut}.{cut}"),
+        (f"/{cut}/{'x' * 16}…", cut),
+        (f"/{cut}/{'x' * 16}…", f"{cut}.{'x' * 16}…"),
+    ]
+    assert not [one for one in found if canary in repr(one)]
+    (short,) = full(CLOSED, {"k" * 32: 1}).violations
+    assert (short.pointer, short.param) == ("/" + "k" * 32, "k" * 32)
+
+
+def test_keys_that_the_schema_names_are_whole() -> None:
+    """They are the contract's, not the caller's, however long."""
+    name = "n" * 500
+    (found,) = full({"properties": {name: {"type": ["string"]}}}, {name: 1}).violations
+    assert (found.pointer, found.param, found.safe_pointer) == ("/" + name, name, "/" + name)
+
+
+def test_deep_places_do_not_multiply() -> None:
+    """What many faults below a deep place repeat of it is bounded; all of them are counted."""
+    schema: dict[str, Any] = {"additionalProperties": False}
+    value: dict[str, Any] = {f"x{index}": 1 for index in range(100)}
+    for _ in range(30):
+        schema = {"additionalProperties": schema}
+        value = {"k" * 50: value}
+    found = full(schema, value)
+    assert sum(len(one.pointer or "") + len(one.param or "") for one in found.violations) < 70_000
+    assert 1 < len(found.violations) < 100
+    assert found.total == 100
 
 
 def test_params_and_pointers() -> None:

@@ -200,7 +200,7 @@ def _pairs(count: int) -> dict[str, str]:
         ),
         (
             GOOD | {"metadata": {"k" * 65: "v"}},
-            "/metadata/" + "k" * 65,
+            "/metadata/" + "k" * 16 + "…",
             "metadata",
             "string_above_max_length",
             (
