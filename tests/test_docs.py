@@ -19,7 +19,7 @@ from gateway.cli.app import app
 from gateway.config.availability import PENDING
 from gateway.config.schema import build
 from gateway.config.units import parse_duration, render_size
-from gateway.core import chunked, fields, head
+from gateway.core import chunked, encodings, fields, head
 from gateway.core.codes import CODES
 from gateway.core.types import Decision, Layer, Outcome, Phase, Violation
 from gateway.listener import connection, exchange
@@ -37,6 +37,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/reference.md",
     "docs/contracts.md",
+    "docs/hostile-input.md",
     "config/openapi/README.md",
     "deploy/README.md",
     "tests/bench/README.md",
@@ -51,7 +52,7 @@ FULL = Outcome(
     contract="c", thread_id="t", app="-", client_request_id="r", upstream_request_id="u", trace_id="1",
     user_agent="a", sdk_retry="0", violations=(FAULT,) * 100, upstream="main", upstream_status=200,
     upstream_attempts=1, upstream_outcome="complete", upstream_ms=1.0, overhead_us=1.0, bytes_in=1,
-    bytes_out=1,
+    bytes_out=1, bytes_decoded=1,
 )  # fmt: skip
 """An exchange with everything that one can have."""
 
@@ -158,6 +159,7 @@ def test_the_reference_has_the_limits() -> None:
     assert rows["whole head"] == render_size(head.MAX_HEAD)
     assert rows["chunk size line, extensions included"] == render_size(chunked.MAX_SIZE_LINE)
     assert rows["trailer section (read and dropped)"] == render_size(chunked.MAX_TRAILERS)
+    assert rows["window of a zstd body"] == render_size(encodings.MAX_WINDOW)
     skipped = "refused body that is read and dropped to keep the connection"
     assert rows[skipped] == render_size(exchange.SKIPPABLE)
     kept = "requests kept while an earlier one of the connection is answered"

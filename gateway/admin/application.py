@@ -66,13 +66,12 @@ def make_admin(
 
     async def metrics_text(_request: web.Request) -> web.Response:
         content_type = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=metrics(), headers=content_type)
+        return _Answer(body=metrics(), headers=content_type)
 
     async def index(_request: web.Request) -> web.Response:
-        return web.Response(text=_INDEX)
+        return _Answer(text=_INDEX)
 
-    app = web.Application(middlewares=[_answer_errors, _guard(AccessRules(host, tokens))])
-    app.on_response_prepare.append(_harden)
+    app = web.Application(middlewares=[answer_errors, _guard(AccessRules(host, tokens))])
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics_text)
@@ -90,7 +89,7 @@ def _guard(rules: AccessRules) -> Middleware:
 
 
 @web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Make every error a JSON answer; one of ours is logged and told to nobody else."""
     try:
         return await handler(request)
@@ -109,9 +108,23 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return _error(500, "internal_error", "The gateway failed to answer; its log says more.")
 
 
-async def _harden(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_SECURITY)
-    response.headers.popall("Server", None)
+def malformed() -> web.Response:
+    """Answer what is no HTTP, and close the connection; holds nothing of what was sent."""
+    answer = _error(400, "bad_request", "The request is malformed.")
+    answer.force_close()
+    return answer
+
+
+class _Answer(web.Response):
+    """An answer with the header fields that all have, and without the name of the software.
+
+    Not by aiohttp's signal ``on_response_prepare``, which is not sent for requests that are no HTTP.
+    """
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.update(_SECURITY)
+        self.headers.popall("Server", None)
 
 
 def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -119,6 +132,6 @@ def _error(status: int, code: str, message: str, headers: Mapping[str, str] | No
 
 
 def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(
+    return _Answer(
         status=status, text=json.dumps(value) + "\n", content_type="application/json", headers=headers
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from gateway.core.printable import printable
+from gateway.core.printable import caller_name, clipped
 from gateway.core.schema import words
 from gateway.core.schema.report import MAX_VIOLATIONS
 from gateway.core.texts.brackets import Field, FieldFault, Leaf, split_name
@@ -176,7 +176,7 @@ def _judge_query(operation: Operation, query: str | None, max_depth: int, found:
             given[parameter.name].ways.add(way)
             given[parameter.name].values.append((keys, raw_value))
         elif name not in fixed:
-            unknown = _violation(name, "*", "unknown_parameter", words.unknown(printable(name)))
+            unknown = _violation(clipped(name), "*", "unknown_parameter", words.unknown(caller_name(name)))
             steps.append(partial(found.take, (unknown,)))
         elif fixed[name]:
             steps.append(partial(found.refuse, Unreadable(_REPEATED), name))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Format: TypeAlias = Literal["json", "console"]
 
 _stamp: Final = Stamp()
+_CALLBACK: Final = "Exception in callback"
+"""What asyncio and uvloop put the arguments behind; the frames tell which callback it was."""
 _encode: Final = json.JSONEncoder(default=str, separators=(",", ":")).encode
 
 
@@ -122,6 +124,8 @@ class _Bridge(logging.Handler):
             first, *_ = record.getMessage().splitlines() or [""]
         except (TypeError, ValueError):  # arguments that do not fit the format string
             first = str(record.msg)
+        if first.startswith(_CALLBACK):
+            first = _CALLBACK
         error = record.exc_info[1] if record.exc_info else None
         fields = {} if error is None else exception_fields(error)
         level = max(record.levelno // 10 * 10, logging.INFO)

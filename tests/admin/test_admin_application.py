@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 
-from gateway.admin import AdminStatus, AdminToken, make_admin, start_admin
+from gateway.admin import AdminStatus, AdminToken, make_admin
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -279,45 +278,3 @@ def test_loopback_needs_no_token(host: str, gateway: Gateway) -> None:
 def test_a_token_never_shows_its_secret() -> None:
     assert "view-secret" not in repr(AdminToken.of("dash", "viewer", "view-secret"))
     assert "digest" not in repr(AdminToken.of("dash", "viewer", "view-secret"))
-
-
-async def test_start_admin_listens_and_ends(gateway: Gateway) -> None:
-    """Port 0 takes a free port; a second listener on it is a GatewayError; afterwards the port is free."""
-
-    def app() -> web.Application:
-        return make_admin(host="127.0.0.1", tokens=[], metrics=gateway.metrics, status=gateway.status)
-
-    runner = await start_admin(app(), "127.0.0.1", 0)
-    port = runner.addresses[0][1]
-    async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as response:
-        assert response.status == 200
-    with pytest.raises(GatewayError, match=rf"cannot use 127\.0\.0\.1:{port}"):
-        await start_admin(app(), "127.0.0.1", port)
-    await runner.cleanup()
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", port)
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"GET /healthz HTTP/1.1\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n",
-        b"\x16\x03\x01\x00\xff\r\n\r\n",
-        b"GET /%ff%00 HTTP/1.1\r\nHost: localhost\r\nExpect: nothing\r\n\r\n",
-    ],
-)
-async def test_odd_bytes_are_refused_without_a_trace(connect: Connect, sent: bytes) -> None:
-    """No Host, two, or no HTTP at all: a 4xx, and nothing of a stack."""
-    client = await connect()
-    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    writer.write(sent)
-    answer = await reader.readuntil(b"\r\n\r\n")
-    length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    answer += await reader.readexactly(length)
-    writer.close()
-    await writer.wait_closed()
-    assert answer.split()[1][:1] == b"4"
-    assert b"Traceback" not in answer
-    assert b'File "' not in answer

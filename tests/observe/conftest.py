@@ -59,6 +59,8 @@ _REFUSED = Outcome(
 
 _texts = st.text(st.characters(), max_size=300)
 _maybe = st.none() | _texts
+# The schema's own, from documents, which hold no lone surrogates.
+_names = st.none() | st.text(st.characters(codec="utf-8"), max_size=300)
 _times = st.none() | st.floats(0, 1e7)
 _violations = st.builds(
     Violation,
@@ -67,7 +69,7 @@ _violations = st.builds(
     code=st.sampled_from(sorted(CODES)) | _texts,
     message=st.just("PRIVATE"),
     safe_pointer=_maybe,
-    safe_param=_maybe | st.from_regex(r"[a-z]{1,3}\[[0-9]{1,3}\]", fullmatch=True),
+    safe_param=_names | st.from_regex(r"[a-z]{1,3}\[[0-9]{1,3}\]", fullmatch=True),
     layer=st.sampled_from(Layer),
 )
 _outcomes = st.builds(
@@ -101,6 +103,7 @@ _outcomes = st.builds(
     overhead_us=_times,
     bytes_in=st.integers(0),
     bytes_out=st.integers(0),
+    bytes_decoded=st.none() | st.integers(0),
 )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import pty
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,14 +24,14 @@ from gateway.observe.fields import Stamp
 from gateway.observe.requests import JsonRequest, console_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LONG = 30.0
 TEXTS = """event level time request_id mode phase decision operation app client_ip revision code method path
     contract thread_id client_request_id upstream_request_id trace_id user_agent sdk_retry upstream
     upstream_outcome"""
-INTEGERS = "status bytes_in bytes_out upstream_status upstream_attempts violation_count"
+INTEGERS = "status bytes_in bytes_out bytes_decoded upstream_status upstream_attempts violation_count"
 JSON_TYPES: dict[str, type] = {
     **dict.fromkeys(TEXTS.split(), str),
     **dict.fromkeys(INTEGERS.split(), int),
@@ -273,6 +276,51 @@ async def test_asyncios_complaints_become_one_line(output: Output) -> None:
     asyncio.get_running_loop().call_exception_handler({"message": "Task failed", "task_of": "secret"})
     (line,) = output.lines()
     assert (line["logger"], line["message"]) == ("asyncio", "Task failed")
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_bugs_on_the_loop_hold_nothing_of_a_request(
+    output: Output, form: logs.Format, factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Neither what is raised in callbacks, tasks and protocols nor the arguments that these were given."""
+    output.configure(form)
+    canary = "canary-" * 6
+
+    def fail(*_arguments: object) -> None:
+        raise KeyError(canary)
+
+    async def fail_later(argument: str) -> None:
+        fail(argument)
+
+    class Failing(asyncio.Protocol):
+        def data_received(self, content: bytes) -> None:
+            fail(content)
+
+        def connection_lost(self, _error: Exception | None) -> None:
+            ended.set()
+
+    ended = asyncio.Event()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(fail, canary, canary.encode(), {canary: canary})
+        loop.call_soon(partial(fail, canary))
+        await asyncio.wait([loop.create_task(fail_later(canary))])
+        server = await loop.create_server(Failing, "127.0.0.1", 0)
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(canary.encode())
+        async with asyncio.timeout(LONG):
+            await ended.wait()
+        writer.close()
+        server.close()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(run())
+    gc.collect()  # only then does a task tell of what nobody asked it for
+    text = output.text()
+    assert text.count("KeyError") == 4
+    assert "canary" not in text
 
 
 def test_odd_records_are_logged_all_the_same(output: Output) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import uuid
@@ -24,6 +25,7 @@ HEADERS = JSON | {
     "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
     "X-Stainless-Retry-Count": "1",
 }
+ZIPPED = gzip.compress(GOOD)
 BAD = json.dumps(
     {
         "role": "system",
@@ -83,6 +85,8 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
             sent = Sent(gateway, thread)
             sent.send("good", "POST", sent.messages, GOOD)
             sent.send("again", "POST", sent.messages, GOOD)
+            sent.send("compressed", "POST", sent.messages, ZIPPED, content_encoding="gzip")
+            sent.send("cut short", "POST", sent.messages, ZIPPED[:-1], content_encoding="gzip")
             sent.send("listed", "GET", sent.messages + "?limit=5")
             sent.send("bad", "POST", sent.messages, BAD)
             sent.send("bad query", "GET", sent.messages + "?canary-query=1")
@@ -98,9 +102,12 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         assert gateway.errors == []
 
 
+SIZED = ("good", "compressed", "cut short")
 EXPECTED: dict[str, tuple[int, str, str | None, str, str]] = {
     "good": (200, "allow", None, "relay", "createMessage"),
     "again": (200, "allow", None, "relay", "createMessage"),
+    "compressed": (200, "allow", None, "relay", "createMessage"),
+    "cut short": (400, "reject", "bad_request", "body", "createMessage"),
     "listed": (200, "allow", None, "relay", "listMessages"),
     "bad": (400, "reject", "invalid_value", "schema", "createMessage"),
     "bad query": (400, "reject", "unknown_parameter", "schema", "listMessages"),
@@ -186,6 +193,12 @@ def test_the_violations_of_a_line(sent: Sent) -> None:
     assert "upstream" not in sent.lines["bad"]
 
 
+def test_the_sizes_of_a_compressed_body(sent: Sent) -> None:
+    """As it came, and as it was decoded; the second is not there where there is none."""
+    sizes = [(line["bytes_in"], line.get("bytes_decoded")) for line in map(sent.lines.get, SIZED)]
+    assert sizes == [(len(GOOD), None), (len(ZIPPED), len(GOOD)), (len(ZIPPED) - 1, None)]
+
+
 def test_the_path_has_no_query(sent: Sent) -> None:
     """What stands behind the question mark is not logged."""
     assert sent.lines["listed"]["path"] == sent.messages
@@ -226,6 +239,7 @@ def test_violations_are_counted(sent: Sent) -> None:
         ("-", "unknown_route", "-"): 1,
         ("-", "method_not_allowed", "-"): 1,
         ("createMessage", "body_too_large", "-"): 1,
+        ("createMessage", "bad_request", "-"): 1,
         ("-", "bad_request", "-"): 1,
     }
 
@@ -236,8 +250,8 @@ def test_the_upstream_is_counted(sent: Sent) -> None:
         (dict(labels)["upstream"], dict(labels)["outcome"]): count
         for labels, count in sent.metrics.series("gateway_upstream_requests_total").items()
     }
-    assert found == {("main", "complete"): 4, ("main", "reset"): 1}
-    assert sent.metrics["gateway_upstream_duration_seconds_count", {"upstream": "main"}] == 5
+    assert found == {("main", "complete"): 5, ("main", "reset"): 1}
+    assert sent.metrics["gateway_upstream_duration_seconds_count", {"upstream": "main"}] == 6
 
 
 def test_durations_and_gauges(sent: Sent) -> None:

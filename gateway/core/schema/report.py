@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.core.pointers import pointer
-from gateway.core.printable import printable
+from gateway.core.printable import clipped, printable
 from gateway.core.types import Findings, Layer, Violation
 
 if TYPE_CHECKING:
@@ -27,15 +27,13 @@ MAX_COLLECTED: Final = 1000
 """How many violations are put in order, before the list is cut; any more are only counted."""
 MAX_STEPS: Final = 100_000
 """How many steps of a trial counting may take, once a report has all that it puts in order."""
-MAX_KEY: Final = 1024
-"""Longest key in characters that a pointer or param repeats whole; a longer one is cut and ends in ``…``."""
 MISSING: Final = -2
 """The position of a member that is not there: before all that are."""
 _MAX_CHARACTERS: Final = 64 * 1024
 """How many characters of pointers and params a report may hold, the last one not counted.
 
-Long keys repeat in the pointer of everything below them; without a bound a request of 1 MiB could make
-an answer of hundreds.
+Keys repeat in the pointer of everything below them; without a bound a request could make an answer many
+times its size.
 """
 _AT_PLACE: Final = -1
 _OF_TYPE: Final = -3
@@ -236,7 +234,7 @@ def _tighter(entry: Entry, known: Entry, bound: str | None) -> bool:
 def _violation(entry: Entry, parameter: str | None) -> Violation:
     place, code, wording, limit, actual, layer = entry
     chain = place.chain()
-    tokens = [_clipped(step.token) if step.token is not None else "" for step in chain]
+    tokens = [_shown(step) for step in chain]
     safe = [token if step.named else "*" for token, step in zip(tokens, chain, strict=True)]
     prefix = [] if parameter is None else [parameter]
     end = -1 if place.key else len(chain)
@@ -260,8 +258,8 @@ def _param(tokens: Iterable[str | int | None]) -> str | None:
     return text
 
 
-def _clipped(token: str | int) -> str | int:
-    """Cut a key that nobody can have meant, so that an answer is not many times what was asked."""
-    if isinstance(token, int) or len(token) <= MAX_KEY:
-        return token
-    return token[:MAX_KEY] + "…"
+def _shown(place: Place) -> str | int:
+    """Give a place's own token for pointer and param: a key that the schema does not name is cut."""
+    token = place.token
+    assert token is not None
+    return token if place.named or isinstance(token, int) else clipped(token)

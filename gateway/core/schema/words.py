@@ -11,7 +11,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from gateway.core.printable import printable
+from gateway.core.printable import LONGEST_ECHO, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Wording: TypeAlias = "Callable[[str | None, Json, Json], str]"
 
-LONGEST_ECHO: Final = 32
-"""Strings up to this many characters are named where an enum was expected."""
 _LISTED: Final = 100
 _KINDS: Final = {
     "string": "a string",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.core.parse import JsonFault, parse
-from gateway.core.printable import printable
+from gateway.core.printable import caller_name
 from gateway.core.texts.brackets import Field, FieldFault, Leaf, reading_of_member, split_name
 from gateway.core.texts.percent import Undecodable, decode
 from gateway.core.texts.reading import fits, read_text
@@ -70,7 +70,7 @@ def _decode_pair(part: str) -> tuple[str, Leaf]:
     try:
         return name, Leaf(decode(raw_value, controls=True, plus=" "))
     except Undecodable as fault:
-        raise malformed(f"the field '{printable(name)}' {fault.reason}", printable(name)) from None
+        raise malformed(f"the field '{caller_name(name)}' {fault.reason}", caller_name(name)) from None
 
 
 def read_fields(pairs: Iterable[tuple[str, Leaf]], reading: Reading, max_depth: int) -> dict[str, Json]:
@@ -85,7 +85,7 @@ def read_fields(pairs: Iterable[tuple[str, Leaf]], reading: Reading, max_depth: 
             for name, field in fields.items()
         }
     except FieldFault as fault:
-        name = printable(fault.name)
+        name = caller_name(fault.name)
         raise FormFault(fault.code, f"Invalid '{name}': the field {fault.reason}.", name) from None
 
 
@@ -94,14 +94,16 @@ def split_field(name: str, reading: Reading, max_depth: int) -> tuple[str, tuple
     if name in reading.properties:
         return name, ()
     if name.count("[") > max_depth:  # before anything is made of so many keys
-        raise FormFault("json_too_deep", "Invalid form: a field is nested too deep.", printable(name))
+        raise FormFault("json_too_deep", "Invalid form: a field is nested too deep.", caller_name(name))
     split = split_name(name)
     if split is None:
-        reason = f"the name '{printable(name)}' has brackets out of place" if name else "a field has no name"
-        raise malformed(reason, printable(name) or None)
+        reason = (
+            f"the name '{caller_name(name)}' has brackets out of place" if name else "a field has no name"
+        )
+        raise malformed(reason, caller_name(name) or None)
     folded = split[0].lstrip(" ").translate(_FOLDED)
     if folded != split[0] and folded in reading.properties:  # PHP reads " a" as "a", and "a.b" as "a_b"
-        raise malformed(f"the name '{printable(name)}' imitates another", printable(name))
+        raise malformed(f"the name '{caller_name(name)}' imitates another", caller_name(name))
     return split
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from gateway.core.fields import TOKEN
 from gateway.core.head import parse_media_type
 from gateway.core.parse import parse
-from gateway.core.printable import printable
+from gateway.core.printable import caller_name
 from gateway.core.texts.brackets import Leaf, reading_of_member
 from gateway.core.texts.forms import MAX_FIELDS, FormFault, malformed, read_fields, split_field
 from gateway.core.texts.reading import ANYTHING
@@ -105,10 +105,12 @@ def _read_part(piece: bytes) -> _Part:
     if b"content-type" in headers:
         media_type = parse_media_type(headers[b"content-type"])
         if media_type is None:
-            raise malformed(f"the Content-Type of the part '{printable(name)}' is malformed", printable(name))
+            raise malformed(
+                f"the Content-Type of the part '{caller_name(name)}' is malformed", caller_name(name)
+            )
     content = piece[end + 4 :]
     if headers.get(b"content-length", length := b"%d" % len(content)) != length:
-        raise malformed(f"the Content-Length of the part '{printable(name)}' is wrong", printable(name))
+        raise malformed(f"the Content-Length of the part '{caller_name(name)}' is wrong", caller_name(name))
     return _Part(name, media_type, is_file, content)
 
 
@@ -169,9 +171,9 @@ def _read_text(part: _Part) -> str:
     try:
         text = part.content.decode("utf-8")
     except UnicodeDecodeError:
-        raise malformed(f"the part '{printable(part.name)}' is not UTF-8", printable(part.name)) from None
+        raise malformed(f"the part '{caller_name(part.name)}' is not UTF-8", caller_name(part.name)) from None
     if "\0" in text:
-        raise malformed(f"the part '{printable(part.name)}' has a NUL", printable(part.name))
+        raise malformed(f"the part '{caller_name(part.name)}' has a NUL", caller_name(part.name))
     return text
 
 
@@ -195,7 +197,7 @@ def _is_usual(part: _Part, essence: str, types: frozenset[str]) -> bool:
 
 
 def _unsupported(name: str, accepted: Iterable[str]) -> FormFault:
-    name = printable(name)
+    name = caller_name(name)
     return FormFault(
         "unsupported_media_type",
         f"The Content-Type of the part '{name}' is not accepted. Accepted: {', '.join(accepted)}.",
