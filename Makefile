@@ -3,9 +3,10 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?= tests
+SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format typecheck unit bench lock clean
+.PHONY: help run test lint format typecheck unit bench fuzz soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -58,6 +59,12 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev  ## CPU per request beside nginx and a plain aiohttp gateway
 	$(BIN)/python -m tests.bench
 
+soak: $(VENV)/.dev  ## endurance under hostile load, SECONDS=600
+	$(BIN)/python -m tests.bench.soak --seconds $(SECONDS)
+
+fuzz: $(VENV)/.dev  ## look for inputs that break an invariant, for SECONDS (600)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
 lock:  ## resolve the hashed requirement lists anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev -c requirements/runtime.txt -o requirements/dev.txt
@@ -66,4 +73,4 @@ lock:  ## resolve the hashed requirement lists anew (needs uv)
 	echo jsonschema | uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/suite.txt
 
 clean:
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .fuzz

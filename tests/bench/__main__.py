@@ -1,4 +1,4 @@
-"""The command: ``python -m tests.bench [--rounds N] [--seconds S] [--peers …] [--bodies …] [--json FILE]``.
+"""The command: ``python -m tests.bench [--sections …] [--peers …] [--bodies …] [--rounds N] [--json FILE]``.
 
 Exit 0 with figures, whatever they say; 1 when a round was not what it must be; 2 for a wrong command line or
 a missing program; 130 when interrupted.
@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tests.bench import machine, report
+from tests.bench import hostile, machine, report, slowness
 from tests.bench.bodies import BODIES
 from tests.bench.faults import BenchError, MissingToolError
 from tests.bench.peers import PEERS, tool
@@ -54,6 +54,9 @@ def _positive(kind: type[int | float]) -> Callable[[str], float]:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="CPU per request.")
+    parser.add_argument(
+        "--sections", type=_names(SECTIONS), default=list(SECTIONS), help=f"of {','.join(SECTIONS)}"
+    )
     parser.add_argument("--peers", type=_names(PEERS), default=list(PEERS), help=f"of {','.join(PEERS)}")
     parser.add_argument("--bodies", type=_names(BODIES), default=list(BODIES), help=f"of {','.join(BODIES)}")
     parser.add_argument("--rounds", type=_positive(int), default=7, help="kept rounds wanted (7)")
@@ -102,6 +105,19 @@ def _interrupted(number: int, _frame: FrameType | None) -> NoReturn:
 def _run(options: argparse.Namespace) -> str:
     cores = machine.cores()
     about = _about(cores, options)
+    started = time.monotonic()
+    sections = []
+    for name in options.sections:
+        with tempfile.TemporaryDirectory(prefix="gateway-bench-") as home, machine.on_cores(cores.load):
+            sections.append(SECTIONS[name](options, cores, Path(home)))
+    _progress("")
+    about["took"] = f"{time.monotonic() - started:.0f} s"
+    if options.json:
+        options.json.write_text(report.as_json(about, sections) + "\n", encoding="utf-8")
+    return report.text(about, sections)
+
+
+def _requests(options: argparse.Namespace, cores: machine.Cores, home: Path) -> report.Section:
     plan = Plan(
         peers=tuple(PEERS[name] for name in options.peers),
         bodies=tuple(BODIES[name] for name in options.bodies),
@@ -110,14 +126,23 @@ def _run(options: argparse.Namespace) -> str:
         requests=options.requests,
         connections=options.connections,
     )
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as home, machine.on_cores(cores.load):
-        findings = measure(plan, cores, Path(home), _progress)
-    _progress("")
-    about["took"] = f"{time.monotonic() - started:.0f} s"
-    if options.json:
-        options.json.write_text(report.as_json(findings, plan, about) + "\n", encoding="utf-8")
-    return report.text(findings, plan, about)
+    return report.section(measure(plan, cores, home, _progress), plan)
+
+
+def _slow(_options: argparse.Namespace, cores: machine.Cores, home: Path) -> report.Section:
+    return slowness.section(slowness.measure(cores, home, _progress))
+
+
+def _hostile(_options: argparse.Namespace, cores: machine.Cores, home: Path) -> report.Section:
+    return hostile.section(hostile.measure(cores, home, _progress))
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace, machine.Cores, Path], report.Section]] = {
+    "requests": _requests,
+    "slow": _slow,
+    "hostile": _hostile,
+}
+"""The parts of the bench, in order; ``--peers`` and all other options are those of ``requests``."""
 
 
 def main(arguments: list[str]) -> int:

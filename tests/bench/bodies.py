@@ -12,6 +12,12 @@ PATH = "/v1/threads/thread_abc123abc123abc123abc123/messages"
 ECHO_PATH = "/v1/threads/thread_echo/messages"
 """The same operation on a thread for which the bench's upstream answers with the body that it got."""
 
+LONG_PATH = "/v1/threads/thread_long/messages"
+"""The operation listMessages on a thread for which the bench's upstream answers with LONG_BYTES."""
+
+LONG_BYTES = 16 * 1024 * 1024
+"""More than the buffers of three sockets hold, so that an answer nobody reads holds everything up."""
+
 FIELDS: tuple[tuple[str, str], ...] = (
     ("accept", "application/json"),
     ("accept-encoding", "gzip, deflate"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PROC = Path("/proc")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+STEAL_LIMIT = 0.1
+"""The share of a core's time from which on, if the host stole it, a round does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,25 @@ def memory(pid: int) -> Memory:
     members = family(pid)
     rss = sum(_kib(member, "status", "VmRSS:") for member in members)
     return Memory(rss, sum(_kib(member, "smaps_rollup", "Pss:") for member in members))
+
+
+def exact_cpu_time(pid: int) -> float:
+    """Read the CPU seconds of all threads of ``pid`` alone, to the nanosecond (/proc/PID/task/TID/schedstat).
+
+    Threads that ended are not in it.
+    """
+    tasks = (PROC / str(pid) / "task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def forget_peak(pid: int) -> None:
+    """Have :func:`peak` count from now on (proc(5), clear_refs)."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
+
+
+def peak(pid: int) -> int:
+    """Give the most KiB that ``pid`` alone had resident since :func:`forget_peak`."""
+    return _kib(pid, "status", "VmHWM:")
 
 
 def _kib(pid: int, file: str, key: str) -> int:

@@ -6,7 +6,7 @@ import http.client
 import re
 from typing import TYPE_CHECKING
 
-from tests.bench.bodies import ECHO_PATH
+from tests.bench.bodies import ECHO_PATH, LONG_BYTES, LONG_PATH
 from tests.bench.faults import BenchError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _UPSTREAM = """\
     location = {echo} {{
       mirror /sink; client_body_in_single_buffer on; empty_gif; error_page 405 =200 @echo;
     }}
+    location = {long} {{ alias {file}; sendfile on; sendfile_max_chunk 256k; }}
     location = /sink {{ internal; return 204; }}
     location @message {{ add_header x-request-id req_0123456789abcdef01234567; return 200 '{message}'; }}
     location @echo {{ return 200 $request_body; }}
@@ -72,7 +73,11 @@ _PROXY = """\
 
 def write_upstream(home: Path, port: int) -> Path:
     """Write the configuration of the upstream into ``home`` and give its path."""
-    servers = _UPSTREAM.format(port=port, echo=ECHO_PATH, message=_MESSAGE)
+    file = home / "long.json"
+    with file.open("wb") as long:
+        long.truncate(LONG_BYTES)  # holes: nothing is written to the disk
+    home.chmod(0o711)  # where root starts the bench, nginx's worker is nobody
+    servers = _UPSTREAM.format(port=port, echo=ECHO_PATH, message=_MESSAGE, long=LONG_PATH, file=file)
     return _write(home, "upstream", servers)
 
 

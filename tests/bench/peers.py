@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.bodies import ECHO_PATH, FIELDS, Body
 from tests.bench.faults import BenchError, MissingToolError
@@ -186,7 +186,7 @@ def started(name: str, command: list[str], port: int, home: Path, cores: frozens
         _await_listening(running)
         yield running
     finally:
-        _stop(process)
+        stop(process)
 
 
 def _await_listening(running: Running) -> None:
@@ -207,7 +207,8 @@ def _await_listening(running: Running) -> None:
     raise BenchError(f"{running.name} does not listen after {START_SECONDS:.0f} s:\n{running.last_words()}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
+    """End a process that the bench started, by force where it does not end by itself."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

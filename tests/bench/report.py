@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,15 @@ class Bar:
         if self.figure is None:
             return "not judged"
         return "pass" if self.figure <= self.limit else "FALLS SHORT"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report: its lines, the promises it judged, and what ``--json`` keeps of it."""
+
+    lines: list[str]
+    bars: list[Bar] = field(default_factory=list)
+    document: dict[str, Any] = field(default_factory=dict)
 
 
 def summarize(findings: Findings) -> dict[tuple[str, str], Summary]:
@@ -112,10 +121,9 @@ def bars(findings: Findings) -> list[Bar]:
     return found
 
 
-def text(findings: Findings, plan: Plan, about: dict[str, str]) -> str:
-    """Lay the whole report out for a terminal of some 110 columns."""
-    lines = [f"{name:<12}{value}" for name, value in about.items()]
-    lines += [f"{peer.name:<12}{peer.note}" for peer in plan.peers]
+def section(findings: Findings, plan: Plan) -> Section:
+    """Lay out what requests cost, for a terminal of some 110 columns."""
+    lines = [f"{peer.name:<12}{peer.note}" for peer in plan.peers]
     summaries = summarize(findings)
     for body in plan.bodies:
         rows = [one for (name, _), one in summaries.items() if name == body.name]
@@ -131,9 +139,36 @@ def text(findings: Findings, plan: Plan, about: dict[str, str]) -> str:
         after = findings.loaded[name]
         sizes = (idle.rss, 13), (idle.pss, 11), (after.rss, 18), (after.pss, 16)
         lines.append(f"  {name:<14}" + "".join(f"{kib / 1024:>{width}.1f}" for kib, width in sizes))
-    judged = bars(findings)
+    document = {
+        "peers": {peer.name: peer.note for peer in plan.peers},
+        "bodies": {body.name: len(body.payload) for body in plan.bodies},
+        "summaries": [asdict(one) for one in summaries.values()],
+        "memory_kib": {
+            name: {"idle": asdict(idle), "after_load": asdict(findings.loaded[name])}
+            for name, idle in findings.idle.items()
+        },
+        "samples": [asdict(sample) | {"cpu_us": sample.cpu_us} for sample in findings.samples],
+    }
+    return Section(lines, bars(findings), document)
+
+
+def text(about: dict[str, str], sections: list[Section]) -> str:
+    """Give the whole report for a terminal: what was measured where, each section, the promises."""
+    lines = [f"{name:<12}{value}" for name, value in about.items()]
+    for one in sections:
+        lines += ["", *one.lines]
+    judged = [bar for one in sections for bar in one.bars]
     lines += ["", *map(_bar_line, judged)] if judged else []
     return "\n".join(lines)
+
+
+def as_json(about: dict[str, str], sections: list[Section]) -> str:
+    """Give everything, each sample included, as one JSON document."""
+    judged = [asdict(bar) | {"verdict": bar.verdict} for one in sections for bar in one.bars]
+    document: dict[str, Any] = {"about": about, "bars": judged}
+    for one in sections:
+        document |= one.document
+    return json.dumps(document, indent=2)
 
 
 def _table(rows: list[Summary]) -> list[str]:
@@ -153,22 +188,5 @@ def _table(rows: list[Summary]) -> list[str]:
 
 
 def _bar_line(bar: Bar) -> str:
-    figure = "every round was dropped" if bar.figure is None else f"{bar.figure:.2f}{bar.unit}"
+    figure = "too many rounds were dropped" if bar.figure is None else f"{bar.figure:.2f}{bar.unit}"
     return f"{bar.verdict:<12}{bar.text}: {figure}, to be at most {bar.limit:g}{bar.unit}"
-
-
-def as_json(findings: Findings, plan: Plan, about: dict[str, str]) -> str:
-    """Give everything, each sample included, as one JSON document."""
-    document: dict[str, Any] = {
-        "about": about,
-        "peers": {peer.name: peer.note for peer in plan.peers},
-        "bodies": {body.name: len(body.payload) for body in plan.bodies},
-        "summaries": [asdict(one) for one in summarize(findings).values()],
-        "bars": [asdict(bar) | {"verdict": bar.verdict} for bar in bars(findings)],
-        "memory_kib": {
-            name: {"idle": asdict(idle), "after_load": asdict(findings.loaded[name])}
-            for name, idle in findings.idle.items()
-        },
-        "samples": [asdict(sample) | {"cpu_us": sample.cpu_us} for sample in findings.samples],
-    }
-    return json.dumps(document, indent=2)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from tests.bench.faults import BenchError
 from tests.bench.load import Generator, Served
-from tests.bench.machine import Cores, CoreTimes, CpuTime, Memory, core_times, cpu_time, memory, share
+from tests.bench.machine import (
+    STEAL_LIMIT,
+    Cores,
+    CoreTimes,
+    CpuTime,
+    Memory,
+    core_times,
+    cpu_time,
+    memory,
+    share,
+)
 from tests.bench.nginx import Count
 from tests.bench.peers import Peer, Running, peer_started, prove, upstream
 
@@ -26,8 +36,8 @@ SETTLE_SECONDS = 5.0
 class Plan:
     """What to measure: ``rounds`` for each peer and body, each of about ``seconds`` or of ``requests``.
 
-    A sample is dropped when the host stole the share ``steal_limit`` or more of either core; up to half as
-    many rounds again make up for it.
+    A sample is dropped when the host stole STEAL_LIMIT or more of either core; up to half as many rounds
+    again make up for it.
     """
 
     peers: tuple[Peer, ...]
@@ -36,7 +46,6 @@ class Plan:
     seconds: float
     requests: int | None
     connections: int
-    steal_limit: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +180,7 @@ class Bench:
             steal=steal,
             iowait=share(before.both_cores, after.both_cores, "iowait"),
             elsewhere=before.elsewhere(after),
-            kept=steal < self._plan.steal_limit,
+            kept=steal < STEAL_LIMIT,
         )
 
     def _send(self, running: Running, body: Body, requests: int) -> Served:
