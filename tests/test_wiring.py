@@ -255,6 +255,12 @@ def test_limits_of_a_contract(tmp_path: Path) -> None:
     assert {operation.max_bytes for operation in made.operations} == {2048}
 
 
+def test_limits_of_bodies(tmp_path: Path) -> None:
+    """How deep JSON may nest, and how much compressed bodies may hold, is what the configuration says."""
+    rules = plan(tmp_path, UPSTREAMS + CONTRACTS + "body: {max_depth: 7, max_decoded_ratio: 8}\n").rules
+    assert (rules.max_depth, rules.max_decoded_ratio) == (7, 8)
+
+
 def test_revisions(tmp_path: Path) -> None:
     """The same for the same; another for another value, another document, another secret."""
     (tmp_path / "openapi.yaml").write_bytes(pack_path("pack:assistants-v1").read_bytes())

@@ -159,7 +159,7 @@ BAD = {
             Told(
                 "string_above_max_length",
                 "metadata",
-                "/metadata/" + "k" * 65,
+                "/metadata/" + "k" * 16 + "…",
                 "Invalid 'metadata': key too long. Expected a key with maximum length 64, "
                 "but got a key with length 65 instead.",
                 64,

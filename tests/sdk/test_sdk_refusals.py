@@ -54,7 +54,7 @@ FAULTS = {
         _metadata({CANARY.ljust(65, "k"): "x"}),
         "string_above_max_length",
         "metadata",
-        "/metadata/" + CANARY.ljust(65, "k"),
+        "/metadata/" + CANARY.ljust(16, "k") + "…",
         "Invalid 'metadata': key too long. Expected a key with maximum length 64, "
         "but got a key with length 65 instead.",
         64,

@@ -1,0 +1,1 @@
+"""Fuzzing: targets with invariants, for hypothesis and atheris alike; see README.md beside this."""
