@@ -68,9 +68,12 @@ def decode(body: bytes, coding: Coding, *, max_bytes: int, max_ratio: int) -> by
 
     At most ``max_bytes`` may come out, and at most ``max_ratio`` times the bytes that went in, however few
     these are. Work ends as soon as either is passed: at no time are more decoded bytes held than the lower
-    of them and two steps. Raises EncodingFault; a body of no bytes is one that ends too early.
+    of them and two steps; the decoder of br itself holds up to twice as many, or 256 KiB. Raises
+    EncodingFault; a body of no bytes is one that ends too early.
     """
     limit = min(max_bytes, max_ratio * len(body))
+    if coding == "br":
+        body = _narrowed(body, limit)
     decoded = BytesIO()  # which gives its bytes without a copy
     for piece in _pieces(body, coding):
         if decoded.tell() + len(piece) > limit:
@@ -145,6 +148,18 @@ class _Unbrotli:
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
         decoded: bytes = self._stream.process(data, output_buffer_limit=max_length)
         return decoded
+
+
+def _narrowed(body: bytes, limit: int) -> bytes:
+    """Give a Brotli stream a window no larger than ``limit`` decoded bytes need (RFC 7932 section 9.1).
+
+    The library fills a whole window before it gives anything out: 14 bytes cost it 16 MiB. To a stream that
+    keeps to its limit a smaller window means the same, and one that does not is refused. Only those from
+    256 KiB on are changed: these are all stated in the same four bits.
+    """
+    stated = body[0] >> 1 & 7 if body and body[0] & 1 else 0  # in bits, less 17; 0 for less than 256 KiB
+    needed = max((limit + 15).bit_length() - 17, 1)  # a distance is at most 16 bytes less than the window
+    return body if stated <= needed else bytes((body[0] & 0xF0 | needed << 1 | 1,)) + body[1:]
 
 
 _Started: TypeAlias = "tuple[_Decoder, type[Exception]]"

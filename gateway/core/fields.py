@@ -39,6 +39,7 @@ _GUARDED: Final = SINGLE | {
     b"x-rewrite-url", b"cookie",
 }  # fmt: skip
 """Fields that must not be imitated with other signs, which CGI-like upstreams fold into dashes."""
+_FORWARDED: Final = b"x-forwarded-"
 _FOLD: Final = bytes.maketrans(b"!#$%&'*+.^_`|~", b"-" * 14)
 _END_TO_END: Final = SINGLE - {b"transfer-encoding", b"expect"} | {b"cookie", b"x-request-id"}
 """Fields that Connection may not name: dropping them would change what was judged."""
@@ -164,12 +165,16 @@ def read_field(line: bytes) -> Field | Rejection:
     if value and (value[0] >= 0x80 or value[-1] >= 0x80):
         return refuse("A header field's value begins or ends with a byte outside ASCII.")
     lower = name.lower()
-    if lower not in _GUARDED and folded(lower) in _GUARDED:
+    if lower not in _GUARDED and _is_guarded(folded(lower)) and not lower.startswith(_FORWARDED):
         return refuse("A header field imitates another with signs in place of dashes.")
     check = _CHECKS.get(lower)
     if check is not None and (message := check(raw, value)) is not None:
         return refuse(message)
     return Field(name + b": " + value + b"\r\n", lower, value)
+
+
+def _is_guarded(lower: bytes) -> bool:
+    return lower in _GUARDED or lower.startswith(_FORWARDED)
 
 
 def folded(lower: bytes) -> bytes:

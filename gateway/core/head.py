@@ -183,17 +183,20 @@ _MEDIA_TYPE: Final = re.compile(
 )
 _MEDIA_PARAMETER: Final = re.compile(rb";[ \t]*(" + TOKEN + rb")=(?:(" + TOKEN + rb')|"((?:[^"\\]|\\.)*)")')
 _JSON: Final = MediaType("application/json", None)
-
-
-_BOUNDARY: Final = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_CHARSET: Final = re.compile(rb"charset[ \t]*=", re.IGNORECASE)
+_BOUNDARY: Final = re.compile(
+    rb"(?!.*boundary=)[0-9A-Za-z'()+_\-./:=? ]{0,69}[0-9A-Za-z'()+_\-./:=?]", re.IGNORECASE
+)
+"""Without a comma, at which there are readers that cut it off."""
 
 
 def parse_media_type(value: bytes) -> MediaType | None:
     """Parse a Content-Type value (RFC 9110 section 8.3.1); None if it is malformed.
 
     Only charset and boundary (RFC 2046 section 5.1.1) are kept. Malformed are ranges, too, and a second one
-    of either, also as RFC 2231 writes it (``boundary*``). A boundary is no good one beside anything but a
-    charset: there are readers that take whatever follows the first such word.
+    of either, also as RFC 2231 writes it (``boundary*``). There are readers that take whatever follows the
+    first such word, or the last: ``charset=`` anywhere else is malformed, too (``x="charset=d"``), and a
+    boundary is no good one beside anything but a charset.
     """
     if value == b"application/json":
         return _JSON
@@ -210,6 +213,8 @@ def parse_media_type(value: bytes) -> MediaType | None:
             kept[lower] = token or quoted
         else:
             others = True
+    if len(_CHARSET.findall(match[2])) > (b"charset" in kept):
+        return None
     charset = kept.get(b"charset")
     boundary = kept.get(b"boundary", b"")
     return MediaType(

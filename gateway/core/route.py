@@ -46,15 +46,20 @@ class _Pattern(NamedTuple):
     suffix: str
 
     def match(self, segment: str) -> tuple[str, ...] | None:
-        """Give what stands for the names, none of it empty; None where that could be told in two ways."""
+        """Give what stands for the names, none of it empty; None where the segment does not match.
+
+        Nothing at all, ``()``, where it does, and in more than one way.
+        """
         if not segment.startswith(self.prefix) or not segment.endswith(self.suffix):
             return None
         rest = segment[len(self.prefix) : len(segment) - len(self.suffix)]
         values: list[str] = []
         for literal in self.between:
             value, found, rest = rest.partition(literal)
-            if not found or literal in rest:
+            if not found:
                 return None
+            if literal in rest:
+                return ()
             values.append(value)
         values.append(rest)
         return tuple(values) if all(values) else None
@@ -196,7 +201,8 @@ class RouteTable:
     Of operations with the same method and template, those are looked at first that have most conditions. One
     whose conditions do not hold is as if it did not exist, and so are those that want different values of one
     field in which both stand. A path that has another operation once it is decoded, or once what follows a
-    semicolon in its segments is taken away, has none: there are upstreams that do so first.
+    semicolon in its segments is taken away, has none: there are upstreams that do so first. So has one that a
+    template matches in two ways, ``/a:b:c`` for ``/{x}:{y}``, even where a name alone would match it.
     """
 
     __slots__ = ("_guarded", "_imitations", "_root")
@@ -260,6 +266,8 @@ class RouteTable:
 
 
 _NO_METHODS: frozenset[str] = frozenset()
+_IN_DOUBT: Final[tuple[dict[str, Operation], tuple[str, ...]]] = {}, ()
+"""Where a path ends that a template may match in two ways: there is nothing, and nothing else is tried."""
 
 
 def _walk(
@@ -298,5 +306,5 @@ def _walk_mixed(
         if parts is not None:
             found = _walk(child, segments, at + 1, (*values, *parts), head)
             if found is not None:
-                return found
+                return found if parts else _IN_DOUBT
     return None

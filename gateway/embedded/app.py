@@ -2,7 +2,8 @@
 
 It answers under ``/v1`` as the real API does: its shapes, its errors, its response headers
 (``x-request-id``, ``openai-version``, ``openai-processing-ms``). ``OpenAI-Beta: assistants=v2`` adds what
-messages gained in that version. It asks for no key, logs nothing and never answers with a traceback.
+messages gained in that version. It asks for no key, logs its own faults alone and never answers with a
+traceback.
 
 For tests it can be slow, fail, break off or stream: the request header ``x-embedded-mode``, whose words
 are described in :mod:`gateway.embedded.modes`, or the same words as ``make_app(mode=…)`` for every
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import socket
 import struct
@@ -20,6 +22,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.embedded import shapes
 from gateway.embedded.modes import LONGEST, MODE_HEADER, Mode, read_mode
@@ -38,7 +41,19 @@ MAX_BODY: Final = 8 * 1024 * 1024
 """The largest body it takes, in bytes: more than the gateway lets through by default, so that it is the
 gateway's limit that shows."""
 
+_HEADS: Final[dict[str, Any]] = {"max_line_size": 16 * 1024, "max_field_size": 128 * 1024, "max_headers": 256}
+"""Heads as large as the gateway makes them; aiohttp's own limits are lower."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell our own faults from malformed requests, which have got their 400."""
+    malformed = (HttpProcessingError, web.RequestPayloadError)
+    return record.exc_info is None or not isinstance(record.exc_info[1], malformed)
+
+
+_log: Final = logging.getLogger(__name__)
+_log.addFilter(_is_ours)
 
 
 def make_app(
@@ -84,6 +99,8 @@ async def serve(host: str, port: int, *, app: web.Application | None = None) -> 
     runner = web.AppRunner(
         app if app is not None else make_app(),
         access_log=None,
+        logger=_log,
+        **_HEADS,
         handler_cancellation=True,  # a client that goes away ends its request's waits
         shutdown_timeout=1.0,
     )
@@ -121,7 +138,7 @@ class _Upstream:
                 if mode.fail is not None:
                     raise ApiError(mode.fail, "The server was asked to fail.")  # noqa: TRY301 - as any error
                 response = await handler(request)
-            except (ApiError, LookupError, web.HTTPException) as error:
+            except (ApiError, LookupError, web.HTTPException, web.RequestPayloadError) as error:
                 fault = _api_error(request, error)
                 response = _json(fault.body(), fault.status, _headers_of(error))
                 mode = Mode()
@@ -262,6 +279,8 @@ def _api_error(request: web.Request, error: Exception) -> ApiError:
             return ApiError(404, f"Invalid URL ({request.method} {request.path})", code="unknown_url")
         case web.HTTPClientError():
             return ApiError(error.status, f"{error.reason}.")
+        case web.RequestPayloadError():
+            return ApiError(400, "The request's body is malformed.")
     raise error
 
 

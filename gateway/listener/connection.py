@@ -159,12 +159,14 @@ class Connection(asyncio.Protocol):
             self._ended = True  # what came before has its turn first
         elif self._state is HEAD and self._buffer:
             self._refuse_alone(refuse("The connection ended within the request head."))
+            self._close_when_sent()  # nothing more can come, for which to linger
         elif self._state is BODY and self._exchange is not None:
             self._state = BUSY
             self._note_body_bytes()
             self._exchange.refuse(
                 Rejection(Phase.BODY, "bad_request", "The connection ended within the body.", close=True)
             )
+            self._close_when_sent()
         elif self._exchange is None and self._unsent():
             self._close_when_sent()
         else:

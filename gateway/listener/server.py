@@ -122,6 +122,34 @@ class GatewayServer(web.Server):
             connection.drop("draining")
 
 
+class _Site(web.BaseSite):
+    """Listens at an address; a TLS handshake has ``handshake`` seconds, where asyncio would wait a minute."""
+
+    def __init__(
+        self, runner: web.BaseRunner, host: str, port: int, tls: ssl.SSLContext | None, *, handshake: float
+    ) -> None:
+        super().__init__(runner, ssl_context=tls, backlog=1024)
+        self._address = (host, port)
+        self._handshake = None if tls is None else handshake
+
+    @property
+    def name(self) -> str:
+        host, port = self._address
+        return f"{'http' if self._ssl_context is None else 'https'}://{host}:{port}"
+
+    async def start(self) -> None:
+        await super().start()
+        factory = self._runner.server
+        assert factory is not None
+        self._server = await asyncio.get_running_loop().create_server(
+            factory,
+            *self._address,
+            ssl=self._ssl_context,
+            backlog=self._backlog,
+            ssl_handshake_timeout=self._handshake,
+        )
+
+
 async def _unused(_request: object) -> web.StreamResponse:
     """Stand in for the request handler that aiohttp's server asks for; no connection of ours calls it."""
     return web.Response()
@@ -136,9 +164,13 @@ class Listener:
         self._runner = web.ServerRunner(server, shutdown_timeout=drain)
 
     async def open(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
-        """Listen; OSError if the address cannot be had."""
+        """Listen; OSError if the address cannot be had.
+
+        A client has as long for its TLS handshake as for a head by then, whatever is reloaded later.
+        """
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=tls, backlog=1024).start()
+        handshake = self.server.snapshot.deadlines.header
+        await _Site(self._runner, host, port, tls, handshake=handshake).start()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

@@ -80,8 +80,11 @@ class RequestHeaders:
             dropped |= head.block.options
         if permit.decoded:
             dropped |= {b"content-encoding"}
+        prefixes = () if client.trusted and self._forwarded else (b"x-forwarded-",)
         parts = [self._start]
-        parts += [line for line, lower, _ in head.fields if lower not in dropped]
+        parts += [
+            line for line, lower, _ in head.fields if lower not in dropped and not lower.startswith(prefixes)
+        ]
         if self._forwarded:
             parts.append(_forwarding_lines(head, client))
         return b"".join(parts)

@@ -128,8 +128,8 @@ class ResponseReader:
             if not self._started and chunk[place] != _H:
                 raise ProtocolFault("not an HTTP response")
             end = min(chunk.find(b"\n", place) + 1 or len(chunk), place + MAX_HEAD)
+            self._bound(end - place)  # first, for the last line ends the head
             self._parser.feed_data(chunk[place:end])
-            self._bound(end - place)
             place = end
         return chunk[place:]
 

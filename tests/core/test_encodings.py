@@ -288,6 +288,42 @@ def test_which_limit_is_told() -> None:
     assert "bytes" in fault(coded, "gzip", 10 * len(coded), 10)[1]
 
 
+def br_window(stream: bytes) -> int:
+    """Give the window that a Brotli stream states, in bits (RFC 7932 section 9.1)."""
+    if not stream[0] & 1:
+        return 16
+    return 17 + (stream[0] >> 1 & 7) if stream[0] & 0x0E else 8 + ((stream[0] >> 4 & 7) or 9)
+
+
+@pytest.mark.parametrize("window", range(10, 25))
+def test_the_window_of_br(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library never gets a window of more than twice the limit, and reads the same in it.
+
+    It would fill the window, 16 MiB for 14 bytes, before it gave out the first of them.
+    """
+    windows: list[int] = []
+    start = encodings._DECODERS["br"]
+
+    def recorded(stream: bytes) -> Any:
+        windows.append(br_window(stream))
+        return start(stream)
+
+    monkeypatch.setattr(encodings, "_DECODERS", {"br": recorded})
+    noise = bytes(
+        Random(7).choices(b"abcdefgh", k=1 << 18)
+    )  # which comes again at the greatest distance there may be
+    for content in (BODY, noise[:-15] + noise[:14], noise + noise[:200]):
+        coded = brotli.compress(content, quality=9, lgwin=window)
+        assert br_window(coded) == window
+        assert decode(coded, "br", max_bytes=len(content), max_ratio=100) == content
+        assert 1 << windows[-1] <= max(2 * (len(content) + 15), 1 << 18)
+        assert decode(coded, "br", **WIDE) == content
+        assert windows[-1] == br_window(coded)
+        assert fault(coded, "br", len(content) - 1)[0] == "body_too_large"
+    zeros = brotli.compress(bytes(1 << 24), quality=9, lgwin=window)
+    assert fault(zeros, "br", 1 << 20, 100)[0] == "body_too_large"
+
+
 class Counting:
     """A decoder that counts what goes through another one."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
+from gateway.core.fields import MAX_FIELD_LINE, MAX_FIELDS
+from gateway.core.head import MAX_HEAD, MAX_REQUEST_LINE
 from gateway.embedded.app import MAX_BODY, make_app, serve
 from gateway.embedded.modes import LONGEST, MODE_HEADER
 from gateway.errors import GatewayError
@@ -185,6 +188,54 @@ async def test_a_body_too_large_is_413(api: Api) -> None:
     [response] = parse_responses(await exchange(api.port, head, b"x" * size))
     assert response.status == 413
     assert json.loads(response.body)["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        (b"GET /health?" + b"a" * (MAX_REQUEST_LINE - 21) + b" HTTP/1.1", []),
+        (b"GET /health HTTP/1.1", [b"X-A: " + b"a" * (MAX_FIELD_LINE - 5)]),
+        (b"GET /health HTTP/1.1", [b"Via: " + b"a" * (MAX_HEAD - 100)]),
+        (b"GET /health HTTP/1.1", [b"X-%d: a" % number for number in range(MAX_FIELDS + 5)]),
+    ],
+    ids=["line", "field", "fields joined", "fields"],
+)
+async def test_heads_that_the_gateway_forwards(api: Api, line: bytes, fields: list[bytes]) -> None:
+    """Heads at the gateway's limits, with the fields that it adds, are well for this upstream, too."""
+    raw = b"\r\n".join([line, b"Host: x", *fields, b"", b""])
+    [response] = parse_responses(await exchange(api.port, raw), closed=False)
+    assert (response.status, json.loads(response.body)) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX : 1\r\n\r\n",
+        b"\x00\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"POST /v1/threads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+        b"POST /v1/threads HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    ],
+)
+async def test_what_is_no_http_is_400(api: Api, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Malformed requests are refused, and nothing is said of them but that."""
+    [response] = parse_responses(await exchange(api.port, raw))
+    assert response.status == 400
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+async def test_a_fault_of_its_own_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug is an answer without a word of it, and a traceback for whoever runs it."""
+
+    def clock() -> float:
+        raise RuntimeError("sesame")
+
+    async with running(make_app(clock=clock)) as port:
+        raw = b"POST /v1/threads HTTP/1.1\r\nHost: x\r\n\r\n"
+        [response] = parse_responses(await exchange(port, raw))
+        assert response.status == 500
+        assert b"sesame" not in response.body
+    assert "sesame" in caplog.text
 
 
 async def test_health(api: Api) -> None:

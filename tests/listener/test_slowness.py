@@ -277,6 +277,21 @@ def test_lingering_has_an_end(piece: bytes) -> None:
     run(body())
 
 
+@pytest.mark.parametrize("raw", [POST[:20], POST[:-3]], ids=["in the head", "in the body"])
+def test_nobody_lingers_for_who_has_ended(raw: bytes) -> None:
+    """A client that ended its side within its request gets its refusal, and the connection ends with it."""
+
+    async def body() -> None:
+        client = on_a_clock()
+        await client.send(raw)
+        client.connection.eof_received()
+        await client.clock.settle()
+        assert client.codes == client.answers == [(400, "bad_request")]
+        assert client.gone
+
+    run(body())
+
+
 def test_a_client_that_reads_nothing() -> None:
     """An answer that stays unread is given up at the deadline, and its upstream request with it."""
 

@@ -140,6 +140,18 @@ async def test_a_continue_in_a_pipeline() -> None:
         assert [request.method for request in upstream.requests] == ["POST"] * 4 + ["GET"]
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+async def test_a_body_at_its_limit(*, chunked: bool) -> None:
+    """A body of just as many bytes as it may have goes upstream, one of one byte more is refused."""
+    async with Recorder() as upstream, Plane(upstream.url) as plane:
+        for more, expected in ((0, (200, None, False)), (1, (413, "body_too_large", True))):
+            body = b'{"text": "%b"}' % (b"x" * (SMALL - 12 + more))
+            raw = chunks(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)) if chunked else request(body=body)
+            answer = await plane.ask(raw)
+            assert (answer.status, answer.code, answer.closed) == expected
+        assert [len(found.body) for found in upstream.requests if found.method == "POST"] == [SMALL]
+
+
 async def test_garbage_behind_a_request() -> None:
     """Garbage that comes while an answer is due is refused behind it, in bounded memory."""
     async with Recorder() as upstream, Plane(upstream.url) as plane:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.core.types import Decision
+from gateway.listener.snapshot import Deadlines
 from tests.support.plane import BODY, POST, Plane, code_of, request
 from tests.support.raw import Incomplete, RawConnection, parse_responses
 from tests.support.recorder import Recorder, Step, ok
@@ -102,6 +103,19 @@ async def test_a_plain_request_to_a_tls_port(certificate: Certificate) -> None:
         async with RawConnection(plane.port) as connection:
             await connection.send(POST)
             assert b"HTTP" not in await connection.read_end()
+        assert plane.outcomes == []
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"], ids=["nothing", "half"]
+)
+async def test_a_handshake_that_does_not_come(certificate: Certificate, begun: bytes) -> None:
+    """A client that begins no handshake, or only half of one, is hung up on at the head's deadline."""
+    deadlines = Deadlines(header=0.2)
+    async with Plane("http://127.0.0.1:9", tls=serving(certificate), deadlines=deadlines) as plane:
+        async with RawConnection(plane.port) as connection:
+            await connection.send(begun)
+            assert await connection.read_end() == b""
         assert plane.outcomes == []
 
 

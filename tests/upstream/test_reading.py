@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream.headers import ResponseHeaders
-from gateway.upstream.reading import ProtocolFault, ResponseReader
+from gateway.upstream.reading import MAX_FIELDS, MAX_HEAD, ProtocolFault, ResponseReader
 from tests.sockets.answers import BAD, LATE
 
 if TYPE_CHECKING:
@@ -93,6 +93,19 @@ def test_good(raw: bytes) -> None:
     for cut in range(1, len(raw)):
         assert read([raw[:cut], raw[cut:]]) == whole
         assert read([raw[:cut]])[3:] == (False, False)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_limits(more: int) -> None:
+    """A head, interim ones before it included, may be as large as said, and not a byte or field larger."""
+    line, interim = b"HTTP/1.1 204 No Content\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"
+    filled = line + b"X: " + b"a" * (MAX_HEAD - len(line) - 7 + more) + b"\r\n\r\n"
+    behind = interim + filled.replace(b"a" * len(interim), b"", 1)
+    assert len(filled) == len(behind) == MAX_HEAD + more
+    for raw in (line + b"X: a\r\n" * (MAX_FIELDS + more) + b"\r\n", filled, behind):
+        for pieces in ([raw], [raw[:30], raw[30:]], [raw[:-1], raw[-1:]]):
+            *_, ended, refused = read(pieces)
+            assert (ended, refused) == (not more, bool(more))
 
 
 def test_until_the_end() -> None:

@@ -52,10 +52,13 @@ def read_form(body: bytes, reading: Reading, *, max_depth: int) -> dict[str, Jso
     """Read an urlencoded form as an object at most ``max_depth`` levels deep; at most 1,000 fields.
 
     An empty body has no fields. Refused is what decoders differ over: malformed escapes, what is not UTF-8,
-    ``;`` and unencoded bytes outside printable ASCII, NUL, fields without a name, ``a&&b``.
+    ``;`` and unencoded bytes outside printable ASCII, NUL, fields without a name, ``a&&b``, and a ``?`` at
+    the beginning, which JavaScript's URLSearchParams takes off.
     """
     if not body:
         return {}
+    if body.startswith(b"?"):
+        raise malformed("it begins with a question mark")
     if body.count(b"&") >= MAX_FIELDS:
         raise malformed(f"it has more than {MAX_FIELDS} fields")
     return read_fields(map(_decode_pair, body.decode("latin-1").split("&")), reading, max_depth)
@@ -101,8 +104,9 @@ def split_field(name: str, reading: Reading, max_depth: int) -> tuple[str, tuple
             f"the name '{caller_name(name)}' has brackets out of place" if name else "a field has no name"
         )
         raise malformed(reason, caller_name(name) or None)
-    folded = split[0].lstrip(" ").translate(_FOLDED)
-    if folded != split[0] and folded in reading.properties:  # PHP reads " a" as "a", and "a.b" as "a_b"
+    folded = split[0].strip().translate(_FOLDED)
+    # PHP reads " a" as "a" and "a.b" as "a_b", Django "a " of multipart as "a".
+    if folded != split[0] and folded in reading.properties:
         raise malformed(f"the name '{caller_name(name)}' imitates another", caller_name(name))
     return split
 

@@ -29,8 +29,9 @@ MAX_PART_HEAD: Final = 4096
 _LINE: Final = re.compile(rb"(" + TOKEN + rb"):[ \t]*([ -~\x80-\xff]*)")
 _HEADERS: Final = frozenset((b"content-disposition", b"content-type", b"content-length"))
 _VALUE: Final = rb'(?:"[^"\\]*"|[0-9A-Za-z._-]+)'
-_DISPOSITION: Final = re.compile(rb"form-data((?:[ \t]*;[ \t]*[a-z]+=" + _VALUE + rb")*)", re.IGNORECASE)
+_DISPOSITION: Final = re.compile(rb"form-data((?:;[ \t]*[a-z]+=" + _VALUE + rb")*)", re.IGNORECASE)
 _PARAMETER: Final = re.compile(rb";[ \t]*([a-z]+)=(" + _VALUE + rb")", re.IGNORECASE)
+_NAME: Final = re.compile(rb"name=", re.IGNORECASE)
 _DOUBTFUL_NAME: Final = re.compile("%(?:22|0[AD])", re.IGNORECASE)
 _SCALARS: Final = frozenset(("string", "integer", "number", "boolean", "null"))
 _JSON: Final = "application/json"
@@ -100,7 +101,7 @@ def _read_part(piece: bytes) -> _Part:
         if name not in _HEADERS or name in headers:
             raise malformed("a part has a header field that does not belong there, or stands twice")
         headers[name] = match[2].rstrip(b" \t")
-    name, is_file = _read_disposition(headers.get(b"content-disposition", b""))
+    name, filename = _read_disposition(headers.get(b"content-disposition", b""))
     media_type: MediaType | None = None
     if b"content-type" in headers:
         media_type = parse_media_type(headers[b"content-type"])
@@ -109,29 +110,36 @@ def _read_part(piece: bytes) -> _Part:
                 f"the Content-Type of the part '{caller_name(name)}' is malformed", caller_name(name)
             )
     content = piece[end + 4 :]
+    if filename == "" and content:
+        raise malformed(
+            f"the part '{caller_name(name)}' has content and an empty filename", caller_name(name)
+        )
     if headers.get(b"content-length", length := b"%d" % len(content)) != length:
         raise malformed(f"the Content-Length of the part '{caller_name(name)}' is wrong", caller_name(name))
-    return _Part(name, media_type, is_file, content)
+    return _Part(name, media_type, filename is not None, content)
 
 
-def _read_disposition(value: bytes) -> tuple[str, bool]:
-    """Give a part's name, and whether it has a filename (RFC 7578 section 4.2).
+def _read_disposition(value: bytes) -> tuple[str, str | None]:
+    """Give a part's name, and its filename if it has one (RFC 7578 section 4.2).
 
     Backslashes are refused, and in names percent-encoded quotes and line ends: some undo them, some do not.
+    So is ``name=`` within a value, which some take for the parameter.
     """
     match = _DISPOSITION.fullmatch(value)
     parameters = _PARAMETER.findall(match[1]) if match is not None else []
     found = {key.lower(): text.strip(b'"') for key, text in parameters}
     if len(found) != len(parameters) or not {b"name"} <= found.keys() <= {b"name", b"filename"}:
         raise malformed("a part's Content-Disposition is missing, malformed or without a name")
+    if len(_NAME.findall(value)) != len(parameters):
+        raise malformed("a part's Content-Disposition has a parameter within another")
     try:
         name = found[b"name"].decode("utf-8")
-        found.get(b"filename", b"").decode("utf-8")
+        filename = found[b"filename"].decode("utf-8") if b"filename" in found else None
     except UnicodeDecodeError:
         raise malformed("a part's name or filename is not UTF-8") from None
     if not name or name == "_charset_" or _DOUBTFUL_NAME.search(name):
         raise malformed("a part's name is empty, or one that is read in different ways")
-    return name, b"filename" in found
+    return name, filename
 
 
 def _leaf(part: _Part, reading: Reading, encodings: Mapping[str, tuple[str, ...]], max_depth: int) -> Leaf:
@@ -151,6 +159,8 @@ def _leaf(part: _Part, reading: Reading, encodings: Mapping[str, tuple[str, ...]
     if _is_json(essence) and ("object" in types or not is_text) and not (part.is_file and is_text):
         _refuse_charset(part, essence)
         return Leaf(None, parse(part.content, max_depth=max_depth - 1 - len(keys)))
+    if not part.is_file:
+        _refuse_charset(part, essence)  # there are readers that go by it, whatever the media type
     if part.is_file or (part.media_type is not None and not essence.startswith("text/")):
         return Leaf(None, part.content.decode("latin-1"))
     return Leaf(_read_text(part))
@@ -167,7 +177,6 @@ def _refuse_charset(part: _Part, essence: str) -> None:
 
 
 def _read_text(part: _Part) -> str:
-    _refuse_charset(part, _TEXT)
     try:
         text = part.content.decode("utf-8")
     except UnicodeDecodeError:

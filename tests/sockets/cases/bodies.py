@@ -23,6 +23,7 @@ _CHARSETS = (
     b"charset=utf-8; charset=utf-8", b"charset=utf-8; charset=utf-16", b"charset=utf-16;charset=utf-8",
     b"charset=utf-8; CHARSET=utf-8", b"charset*=utf-8''utf-8", b"charset*0=utf-8", b"charset=utf-8 utf-8",
     b"charset=utf-8,x", b"; charset=utf-8", b"x; charset=utf-8", b"=utf-8", b"charset=utf-8;;",
+    b'x="charset=utf-7"', b"xcharset=utf-7", b'charset=utf-8; x=";charset=utf-7"',
 )  # fmt: skip
 _GOOD_MEDIA_TYPES = (
     b"APPLICATION/JSON",
@@ -36,7 +37,7 @@ _GOOD_MEDIA_TYPES = (
     b"application/json; charset=utf-8;",
     b"application/json; charset=utf-8; x=y",
     b"application/json; x=y",
-    b'application/json; x="charset=utf-16"',
+    b'application/json; x="charset"',
     b"application/json;",
 )
 _EXPECTATIONS = (

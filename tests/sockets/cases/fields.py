@@ -70,7 +70,7 @@ _OVERRIDES = (
 _IMITATIONS = (
     b"Content_Length", b"content_length", b"CONTENT_LENGTH", b"Content.Length", b"Content~Length",
     b"Transfer_Encoding", b"Transfer.Encoding", b"Content_Type", b"Content_Encoding", b"X_Forwarded_For",
-    b"X-Forwarded_For", b"X.Forwarded-Host", b"X_Real_IP", b"Proxy_Connection",
+    b"X_Forwarded_Prefix", b"X-Forwarded_For", b"X.Forwarded-Host", b"X_Real_IP", b"Proxy_Connection",
 )  # fmt: skip
 
 FIELDS: list[Case] = [
