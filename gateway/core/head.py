@@ -30,7 +30,7 @@ _QUERY: Final = _QCHAR + rb"(?:" + _ENCODED + _QCHAR + rb")*"
 _ORIGIN_FORM: Final = rb"((" + _PATH + rb")(?:\?(" + _QUERY + rb"))?)"
 _REQUEST_LINE: Final = re.compile(rb"((?!CONNECT )" + TOKEN + rb") " + _ORIGIN_FORM + rb" HTTP/1\.([01])")
 _OTHER_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.[01]")
-_ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#]+)([!-~]*)")
+_ABSOLUTE: Final = re.compile(rb"[Hh][Tt][Tt][Pp]([Ss]?)://([^/?#]+)([!-~]*)")
 _LENGTH_LINE: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?(0|[1-9][0-9]{0,15})(?=\r\n)")
 _PERCENT: Final = rb"%(?:25)*"
 """A percent sign, which may be encoded itself: there are servers that decode twice."""
@@ -74,19 +74,20 @@ def _line_too_long() -> Rejection:
     return refuse(f"The request line is longer than {MAX_REQUEST_LINE} bytes.", "uri_too_long")
 
 
-def read_head(raw: bytes, memo: HeadMemo | None = None) -> RequestHead | Rejection:
+def read_head(raw: bytes, memo: HeadMemo | None = None, *, secured: bool = False) -> RequestHead | Rejection:
     """Read one whole head, from the method to the empty line (RFC 9112 sections 2 to 6).
 
-    ``memo`` is what the caller keeps from head to head of a connection to save time.
+    ``memo`` is what the caller keeps from head to head of a connection to save time; ``secured`` says that
+    the connection is TLS, without which no https address is good for a target (RFC 9110 section 7.4).
     """
     if len(raw) > MAX_REQUEST_LINE and (rejection := check_partial(raw)) is not None:
         return rejection
-    found = _read(raw, memo)
+    found = _read(raw, memo, secured=secured)
     # Had it come in pieces, a beginning of it might have been refused, and for another fault.
     return check_partial(raw) or found if isinstance(found, Rejection) else found
 
 
-def _read(raw: bytes, memo: HeadMemo | None) -> RequestHead | Rejection:
+def _read(raw: bytes, memo: HeadMemo | None, *, secured: bool) -> RequestHead | Rejection:
     end = raw.find(b"\r\n")
     stop = len(raw) - 4
     if end < 0 or end > stop or not raw.endswith(b"\r\n\r\n"):
@@ -113,14 +114,14 @@ def _read(raw: bytes, memo: HeadMemo | None) -> RequestHead | Rejection:
         length = int(block.first[b"content-length"])
     else:
         declared = False
-    return _assemble(raw[:end], block, length, declared=declared)
+    return _assemble(raw[:end], block, length, declared=declared, secured=secured)
 
 
 def _assemble(
-    line: bytes, block: FieldBlock, length: int | None, *, declared: bool
+    line: bytes, block: FieldBlock, length: int | None, *, declared: bool, secured: bool
 ) -> RequestHead | Rejection:
     """Read the request line, and what it says together with the fields."""
-    match = _REQUEST_LINE.fullmatch(line) or _absolute_form(line, block.host)
+    match = _REQUEST_LINE.fullmatch(line) or _absolute_form(line, block.host, secured=secured)
     if isinstance(match, Rejection):
         return match
     method, target, path, query, version = match.groups()
@@ -160,7 +161,7 @@ def _is_safe(path: bytes) -> bool:
         return False
 
 
-def _absolute_form(line: bytes, host: str) -> re.Match[bytes] | Rejection:
+def _absolute_form(line: bytes, host: str, *, secured: bool) -> re.Match[bytes] | Rejection:
     """Read a request line in absolute form as its origin form (RFC 9112 section 3.2.2), or say why not."""
     match = _OTHER_LINE.fullmatch(line)
     if match is None:
@@ -170,9 +171,11 @@ def _absolute_form(line: bytes, host: str) -> re.Match[bytes] | Rejection:
     absolute = _ABSOLUTE.fullmatch(match[2])
     if absolute is None:
         return refuse("The request target has to be a well-formed path, or an absolute http address.")
-    if absolute[1].lower() != host.lower().encode("ascii"):
+    if absolute[1] and not secured:
+        return refuse("The request target is an https address, which asks for TLS.")
+    if absolute[2].lower() != host.lower().encode("ascii"):
         return refuse("The request target's authority differs from the Host header field.")
-    rest = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    rest = absolute[3] if absolute[3].startswith(b"/") else b"/" + absolute[3]
     origin = _REQUEST_LINE.fullmatch(match[1] + b" " + rest + line[match.end(2) :])
     return origin or refuse("The request target holds characters that have to be percent-encoded.")
 

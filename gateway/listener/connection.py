@@ -131,8 +131,10 @@ class Connection(asyncio.Protocol):
             self.peer = str(peer[0])
         if transport.get_extra_info("sslcontext") is not None:
             self.scheme = "https"
-        self._server.opened(self)
-        self._deadline.after(self._server.snapshot.deadlines.header)
+        if self._server.opened(self):
+            self._deadline.after(self._server.snapshot.deadlines.header)
+        else:
+            self._close()
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""

@@ -55,6 +55,7 @@ class Downstream(Protocol):
     """What an exchange needs of its connection."""
 
     peer: str
+    scheme: str
     load: Load
     observers: tuple[Observer, ...]
     memo: HeadMemo
@@ -127,7 +128,7 @@ class Exchange:
     def receive_head(self, raw: bytes) -> bool:
         """Do the phases head and route, and of body what the head tells; false if refused."""
         self._at = perf_counter()
-        head = read_head(raw, self._downstream.memo)
+        head = read_head(raw, self._downstream.memo, secured=self._downstream.scheme == "https")
         if isinstance(head, Rejection):
             self.refuse(head)
             return False

@@ -61,7 +61,10 @@ class Load:
 
 
 class GatewayServer(web.Server):
-    """The data plane's listener. ``snapshot`` may be replaced at any time; requests keep their own."""
+    """The data plane's listener. ``snapshot`` may be replaced at any time; requests keep their own.
+
+    ``max_connections`` is how many clients may be connected at a time; None for as many as come.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, snapshot: Snapshot, observers: tuple[Observer, ...]
@@ -70,6 +73,7 @@ class GatewayServer(web.Server):
         self.loop = loop
         self.snapshot = snapshot
         self.observers = observers
+        self.max_connections: int | None = None
         self.load = Load()
         self.memo = FieldMemo()
         self.outbox = Outbox(loop)
@@ -90,9 +94,10 @@ class GatewayServer(web.Server):
         """Begin an exchange on the snapshot of this moment."""
         return Exchange(connection, self.snapshot, self._ids.next())
 
-    def opened(self, connection: Connection) -> None:
-        """Take note of a new connection."""
+    def opened(self, connection: Connection) -> bool:
+        """Take note of a new connection; false where it is one too many and has to end at once."""
         self._open.add(connection)
+        return self.max_connections is None or len(self._open) <= self.max_connections
 
     def closed(self, connection: Connection) -> None:
         """Take note of a connection's end."""

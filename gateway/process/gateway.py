@@ -19,6 +19,7 @@ from gateway.listener.server import GatewayServer, Listener
 from gateway.observe.logs import get_logger
 from gateway.observe.metrics import Gauges, Metrics
 from gateway.process.background import Background
+from gateway.process.descriptors import most_connections
 from gateway.wiring import Pools, compile_plan, make_snapshot
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Gateway:
         )
         snapshot = make_snapshot(plan, self._pools)
         self._server = GatewayServer(self._loop, snapshot, (self._metrics, logs.requests))
+        self._server.max_connections = most_connections(
+            sum(upstream.pool for upstream in plan.config.upstreams.values())
+        )
         self._listener = Listener(self._server, drain=plan.config.deadlines.drain)
         self._admin: AppRunner | None = None
         self._reloading = asyncio.Lock()

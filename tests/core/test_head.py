@@ -271,6 +271,16 @@ def test_safe_paths(path: bytes) -> None:
     assert good(head(b"GET " + path + b" HTTP/1.1")).target == path
 
 
+@pytest.mark.parametrize("scheme", [b"https", b"HTTPS", b"http"])
+def test_an_https_address_asks_for_tls(scheme: bytes) -> None:
+    """A target of the absolute form is good where its scheme is (RFC 9110 section 7.4)."""
+    raw = head(b"GET %b://a.test/b HTTP/1.1" % scheme)
+    found = read_head(raw, secured=True)
+    assert isinstance(found, RequestHead)
+    assert found.target == b"/b"
+    assert isinstance(read_head(raw), Rejection if scheme.lower() == b"https" else RequestHead)
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [

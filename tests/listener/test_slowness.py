@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.core.types import Decision, Phase
-from gateway.listener.connection import LINGER_BYTES, LINGER_SECONDS, MIN_BODY_RATE
+from gateway.listener.connection import LINGER_BYTES, LINGER_SECONDS, MAX_AT_ONCE, MIN_BODY_RATE
 from gateway.listener.server import GatewayServer
 from gateway.listener.snapshot import Deadlines, Snapshot
 from gateway.ports import ResponseHead
@@ -342,5 +342,21 @@ def test_answers_that_are_not_read_hold_requests_up() -> None:
         assert await client.drip(GET, 1, 100) == BODY
         assert client.codes == [(404, "unknown_route")]
         assert client.upstream.permits == []
+
+    run(body())
+
+
+def test_answers_that_are_not_read_hold_up_a_row_of_requests() -> None:
+    """Requests that wait for their turn wait on where the client turns out to read no more."""
+
+    async def body() -> None:
+        client = on_a_clock()
+        client.connection.data_received(request(b"GET /v1/x", body=b"") * 100)
+        client.connection.pause_writing()
+        await client.clock.settle()
+        assert len(client.outcomes) == MAX_AT_ONCE
+        client.connection.resume_writing()
+        await client.clock.settle()
+        assert client.codes == client.answers == [(404, "unknown_route")] * 100
 
     run(body())

@@ -399,3 +399,17 @@ async def test_a_drain_ends_what_takes_too_long() -> None:
             await connection.read_end()
         assert (plane.last.code, plane.last.decision) == ("draining", Decision.ERROR)
         await upstream.connections[0].gone.wait()
+
+
+async def test_connections_beyond_the_limit_end_at_once() -> None:
+    """Who holds connections open cannot keep the others' requests from going upstream."""
+    async with Recorder() as upstream, Plane(upstream.url) as plane:
+        plane.server.max_connections = 2
+        async with RawConnection(plane.port) as one, RawConnection(plane.port):
+            await plane.until(lambda: plane.server.connection_count == 2)
+            async with RawConnection(plane.port) as third:
+                assert await third.read_end() == b""
+            await one.send(POST)
+            assert [item.status for item in await one.read_responses()] == [200]
+        await plane.until(lambda: plane.server.connection_count == 0)
+        await plane.served()

@@ -50,7 +50,7 @@ SERVED: list[Case] = [
     good("Expect and no body", get(b"/v1/messages", CONTINUE)),
     good("Expect and a length of 0", request(b"PUT /v1/notes", CONTINUE, body=b"", framing=_EMPTY)),
     good("absolute form", request(b"POST http://Gateway.Test/v1/messages")),
-    good("absolute form, https", request(b"POST HTTPS://gateway.test/v1/messages")),
+    good("absolute form, capitals", request(b"POST HTTP://gateway.test/v1/messages")),
     good("absolute form, a port", request(b"POST http://a.test:8080/v1/messages", host=b"A.test:8080")),
     good("a port", request(host=b"gateway.test:8080")),
     good("the lowest port", request(host=b"gateway.test:1")),

@@ -29,6 +29,7 @@ _DOUBTFUL = (
 )  # fmt: skip
 _DOUBTFUL_ADDRESSES = (
     b"ftp://gateway.test/v1/messages", b"ws://gateway.test/v1/messages", b"file:///v1/messages",
+    b"https://gateway.test/v1/messages", b"HTTPS://gateway.test/v1/messages", b"https://gateway.test",
     b"httpx://gateway.test/v1/messages", b"http://other.test/v1/messages", b"http://OTHER.test/v1/messages",
     b"http://gateway.test:81/v1/messages", b"http://gateway.test:80/v1/messages",
     b"http://gateway.test:/v1/messages", b"http://gateway.test./v1/messages", b"http://u@gateway.test/",
