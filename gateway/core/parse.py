@@ -5,6 +5,10 @@ One pass of the standard library's C scanner does the reading; hooks refuse what
 encoding, and the depth, so that the scanner never recurses deeper than the limit. Cost is linear in the
 bytes; keys that all fall into one slot cannot be made, since Python hashes them with SipHash under a random
 key. Everything goes out as :class:`JsonFault`; any other exception is a bug.
+
+Repeated keys are found by a hook on each object. That there are none could often be told by counting colons,
+without hooks; measured, that saves half a microsecond of a small body and costs more than it saves on a
+large one.
 """
 
 from __future__ import annotations

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.core.types import Decision, Phase
-from gateway.listener.connection import LINGER_BYTES, LINGER_SECONDS, MAX_AT_ONCE, MIN_BODY_RATE
+from gateway.listener.connection import (
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    MAX_AT_ONCE,
+    MAX_BUFFERED,
+    MIN_BODY_RATE,
+)
 from gateway.listener.server import GatewayServer
 from gateway.listener.snapshot import Deadlines, Snapshot
 from gateway.ports import ResponseHead
@@ -358,5 +364,27 @@ def test_answers_that_are_not_read_hold_up_a_row_of_requests() -> None:
         client.connection.resume_writing()
         await client.clock.settle()
         assert client.codes == client.answers == [(404, "unknown_route")] * 100
+
+    run(body())
+
+
+def test_requests_that_wait_for_an_answer_are_bounded() -> None:
+    """Of what is sent behind a request that awaits its answer only so much is taken, until the answer."""
+
+    async def body() -> None:
+        client = on_a_clock()
+        await client.send(POST)
+        row = POST * (MAX_BUFFERED // len(POST) + 1)
+        await client.send(row[:MAX_BUFFERED])
+        assert client.transport.reading
+        await client.send(row[MAX_BUFFERED : MAX_BUFFERED + 1])
+        assert not client.transport.reading
+        assert len(client.upstream.permits) == 1
+        client.upstream.sinks[0].response_head(ResponseHead(200, b"OK", b"", 0, False, None))
+        client.upstream.sinks[0].response_end()
+        await client.clock.settle()
+        assert client.transport.reading
+        assert len(client.upstream.permits) == 2
+        client.connection.connection_lost(None)
 
     run(body())

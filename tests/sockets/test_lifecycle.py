@@ -51,8 +51,11 @@ async def test_continue_is_left_out_when_the_body_is_there() -> None:
     """A client that did not wait gets no 100."""
     async with Recorder() as upstream, Plane(upstream.url) as plane:
         assert [item.status for item in parse_responses(await exchange(plane.port, EXPECT + BODY))] == [200]
-        content = await exchange(plane.port, EXPECT + BODY[:3], BODY[3:])
-        assert [item.status for item in parse_responses(content)] == [200]
+        async with RawConnection(plane.port) as connection:
+            await connection.send(EXPECT + BODY[:3])
+            await plane.until(lambda: plane.server.load.body_bytes == 3)
+            await connection.send(BODY[3:])
+            assert [item.status for item in await connection.read_responses()] == [200]
 
 
 async def test_continue_for_chunks() -> None:

@@ -19,11 +19,15 @@ _QUIET: Final = socket.socketpair()
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written, and whether the connection was ended; ``was_reset`` if by a TCP RST."""
+    """Keeps what is written, and whether the connection was ended; ``was_reset`` if by a TCP RST.
+
+    ``reading`` says whether more is wanted; what comes nevertheless is for the test to hold back.
+    """
 
     def __init__(self) -> None:
         super().__init__({"peername": (CLIENT, 1), "socket": self})
         self.written = bytearray()
+        self.reading = True
         self.ended = False
         self.was_reset = False
 
@@ -47,10 +51,10 @@ class Transport(asyncio.Transport):
         return 0
 
     def pause_reading(self) -> None:
-        pass
+        self.reading = False
 
     def resume_reading(self) -> None:
-        pass
+        self.reading = True
 
     def abort(self) -> None:
         self.ended = True
