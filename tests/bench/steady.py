@@ -96,7 +96,7 @@ class SteadyClient:
     def _idle(self) -> socket.socket | None:
         """Give a free connection that is still open; the gateway ends those that are idle for long."""
         while self._free:
-            chosen = self._free.pop(0)  # in turn, or the server would end one that is idle for too long
+            chosen = self._free.pop()
             if not select.select((chosen,), (), (), 0)[0]:
                 return chosen
             chosen.close()

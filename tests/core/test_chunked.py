@@ -12,6 +12,7 @@ from gateway.core.chunked import (
     MAX_SIZE_LINE,
     MAX_SMALL_CHUNKS,
     MAX_TRAILERS,
+    MIN_CHUNK,
     BodyTooLarge,
     ChunkedBody,
     ChunkedFault,
@@ -113,6 +114,9 @@ def test_many_small_chunks_are_refused() -> None:
     with pytest.raises(ChunkedFault):
         body.feed(b"1\r\nX\r\n" * (1 << 20))
     assert body.received < MAX_SMALL_CHUNKS * 2
+    most = MAX_SMALL_CHUNKS + MAX_SMALL_CHUNKS // (MIN_CHUNK - 1)  # of a byte, and the last one of none
+    for count, expected in ((most, "done"), (most + 1, "fault")):
+        assert read([b"1\r\nX\r\n" * (count - 1), b"0\r\n\r\n"], 1 << 20)[0] == expected
     lines = ChunkedBody(1 << 20)
     lines.feed(b"20\r\n" + b"x" * 32 + b"\r\n" * 1)
     lines.feed((b"20\r\n" + b"x" * 32 + b"\r\n") * 20_000 + b"0\r\n\r\n")

@@ -334,7 +334,7 @@ async def test_body_bytes_capacity() -> None:
     Only bytes that have come count: a head that announces many keeps nobody out.
     """
     go = asyncio.Event()
-    capacity = Capacity(body_bytes=len(BODY) + 10)
+    capacity = Capacity(body_bytes=len(BODY))
     holding = asyncio.Event()
     async with (
         Recorder(lambda _index, _connection: [go, *ok()] if holding.is_set() else ok()) as upstream,

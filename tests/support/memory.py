@@ -9,6 +9,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.turns import turns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -89,6 +91,6 @@ class MemoryLoop(asyncio.SelectorEventLoop):
 
     async def settle(self) -> None:
         """Let the loop run until nothing is left to do; two that wait for this would wait for each other."""
-        await asyncio.sleep(0)
-        while self._ready:  # type: ignore[attr-defined]  # noqa: ASYNC110 - no event tells of it
-            await asyncio.sleep(0)
+        await turns(1)
+        while self._ready:  # type: ignore[attr-defined]
+            await turns(1)
