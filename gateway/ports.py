@@ -1,6 +1,6 @@
 """The seams: what the listener needs from the rest, as small protocols.
 
-``Limiter`` and ``AuditLog`` have no implementation yet; they fix where those phases will stand.
+``Limiter`` has no implementation yet; it fixes where that phase will stand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.core.types import Outcome, Permit, Rejection, RequestHead
+    from gateway.core.types import Operation, Outcome, Permit, Rejection, RequestHead, Verdict
 
 
 class ResponseHead(NamedTuple):
@@ -115,10 +115,59 @@ class Observer(Protocol):
 
 
 class AuditLog(Protocol):
-    """Keeps a record of every finished exchange; not implemented yet.
+    """Keeps a record of every exchange.
 
-    Unlike an :class:`Observer` it may hold a response's end back until the record is safe.
+    Unlike an :class:`Observer` it may hold back what a request does until its record is safe: ``release`` is
+    then called on the event loop, once, with whether it is. Nothing here raises or blocks.
     """
 
-    def record(self, outcome: Outcome, release: Callable[[], None]) -> None:
-        """Write the record and call ``release`` once the response may end."""
+    @property
+    def available(self) -> bool:
+        """Whether new requests may be taken on: what they do could be recorded."""
+
+    def connection(self, client_ip: str, code: str, size: int, seconds: float) -> None:
+        """Write down a connection that ended with ``size`` bytes that never became a whole request head.
+
+        ``code`` says why it ended, ``seconds`` how long after the first of them.
+        """
+
+    def judged(self, operation: Operation, verdict: Verdict, body: bytes) -> object:
+        """Take what the record needs of a body that was judged; what is given is for the other two."""
+
+    def intend(
+        self, request_id: str, permit: Permit, judged: object, release: Callable[[bool], None]
+    ) -> bool:
+        """Write down that a request is about to be forwarded; False if nobody needs to wait for that."""
+
+    def record(
+        self,
+        outcome: Outcome,
+        head: RequestHead | None,
+        judged: object,
+        release: Callable[[bool], None] | None,
+    ) -> bool:
+        """Write down what an exchange came to; False if nobody waits for it, or is to: then go on at once.
+
+        ``judged`` is what :meth:`judged` gave, None where nothing was judged.
+        """
+
+
+class NoAudit:
+    """Keeps no records: the :class:`AuditLog` of listeners that stand alone."""
+
+    available = True
+
+    def connection(self, *_: object) -> None:
+        """Let it go."""
+
+    def judged(self, *_: object) -> object:
+        """Take nothing."""
+        return None
+
+    def intend(self, *_: object) -> bool:
+        """Let the request go on."""
+        return False
+
+    def record(self, *_: object) -> bool:
+        """Let the response go on."""
+        return False

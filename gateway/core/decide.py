@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.core.types import Body, Json, Operation, RequestHead, Verdict, Violation
 
 _NONE: Final[frozenset[Layer]] = frozenset()
+_NO_BODY: Final = object()
+"""What stands for the value of a body that is not there."""
 
 
 class Rules(NamedTuple):
@@ -189,6 +191,7 @@ def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) ->
     route, entity, coding = admission
     operation = route.operation
     findings: Findings | None = None
+    value: Json = _NO_BODY
     if operation.judged:
         try:
             parameters = (
@@ -198,15 +201,18 @@ def judge(rules: Rules, head: RequestHead, admission: Admission, body: bytes) ->
             )
         except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
             return _in_doubt()
-        found = judge_body(rules, operation, entity, body)
+        value = _read_value(rules, operation, entity, body)
+        if isinstance(value, Rejection):
+            return value
+        found = _judge_value(entity, value)
         if isinstance(found, Rejection):
             return found
         if found is not NOTHING_FOUND or parameters is not NO_FINDINGS:
-            verdict = _weigh(rules, admission, body, parameters, found)
+            verdict = _weigh(admission, value, parameters, found)
             if isinstance(verdict, Rejection):
                 return verdict
             findings = verdict
-    return Permit(head, operation, body, findings, coding is not None)
+    return Permit(head, operation, body, findings, coding is not None, None if value is _NO_BODY else value)
 
 
 def _judge_head(rules: Rules, head: RequestHead, route: Route) -> ParameterFindings:
@@ -230,22 +236,22 @@ def _joined(one: ParameterFindings, other: ParameterFindings) -> ParameterFindin
 
 
 def _weigh(
-    rules: Rules, admission: Admission, body: bytes, parameters: ParameterFindings, found: Findings
+    admission: Admission, value: Json, parameters: ParameterFindings, found: Findings
 ) -> Findings | Rejection:
     """Refuse for what is enforced, that alone; or give all that was found where nothing of it is."""
     operation = admission.route.operation
     reported = operation.reported
     everything = _together(parameters.violations, parameters.total, found)
     if not reported:
-        return reject(everything)
-    enforced = judge_body(rules, operation, admission.entity, body, reported) if found.total else found
+        return reject(everything, value)
+    enforced = _judge_value(admission.entity, value, reported) if found.total else found
     if isinstance(enforced, Rejection):
         return enforced
     if Layer.CONTRACT in reported:
         enforced = _together(parameters.unreadable, len(parameters.unreadable), enforced)
     else:
         enforced = _together(parameters.violations, parameters.total, enforced)
-    return reject(enforced) if enforced.total else everything
+    return reject(enforced, value) if enforced.total else everything
 
 
 def _together(violations: tuple[Violation, ...], total: int, found: Findings) -> Findings:
@@ -264,30 +270,46 @@ def judge_body(
     For a good body that is :data:`NOTHING_FOUND` itself. ``without`` leaves out the violations of these
     layers. Never raises.
     """
+    value = _read_value(rules, operation, entity, body)
+    return value if isinstance(value, Rejection) else _judge_value(entity, value, without)
+
+
+def _read_value(rules: Rules, operation: Operation, entity: Entity | None, body: bytes) -> Json | Rejection:
+    """Do the phase parse: give what a body says, ``_NO_BODY`` where there is none and none is needed."""
     if not body and (operation.body is None or not operation.body.required):
-        return NOTHING_FOUND
+        return _NO_BODY
     if operation.body is None:
         return _unexpected_body()
     if entity is None or (not body and entity.content.kind != "form"):
         return _empty(operation.body, entity)
-    content = entity.content
-    validator = content.validator
     try:
-        value = (
-            parse(body, max_depth=rules.max_depth) if content.kind == "json" else _read(entity, body, rules)
-        )
-        if validator.fast(value):
-            return NOTHING_FOUND
-        found = validator.full(value, without) if without else validator.full(value)
-        if found.total:
-            return found
-        return NOTHING_FOUND if without else _in_doubt()
+        if entity.content.kind == "json":
+            return parse(body, max_depth=rules.max_depth)
+        return _read(entity, body, rules)
     except JsonFault as fault:
         return Rejection(Phase.PARSE, fault.code, fault.message)
     except FormFault as fault:
         return Rejection(Phase.PARSE, fault.code, fault.message, fault.param)
+    except Exception:  # noqa: BLE001 - whatever a reader raises, the request must not pass
+        return _in_doubt()
+
+
+def _judge_value(
+    entity: Entity | None, value: Json, without: frozenset[Layer] = _NONE
+) -> Findings | Rejection:
+    """Do the phase schema on what a body was read as."""
+    if value is _NO_BODY or entity is None:
+        return NOTHING_FOUND
+    validator = entity.content.validator
+    try:
+        if validator.fast(value):
+            return NOTHING_FOUND
+        found = validator.full(value, without) if without else validator.full(value)
     except Exception:  # noqa: BLE001 - whatever a validator raises, the request must not pass
         return _in_doubt()
+    if found.total:
+        return found
+    return NOTHING_FOUND if without else _in_doubt()
 
 
 def _read(entity: Entity, body: bytes, rules: Rules) -> Json:
@@ -316,11 +338,20 @@ def _empty(body: Body, entity: Entity | None) -> Rejection:
     return Rejection(Phase.PARSE, "bad_request", "The request body is empty.")
 
 
-def reject(findings: Findings) -> Rejection:
-    """Make the schema phase's refusal out of at least one violation; the first one speaks for all."""
+def reject(findings: Findings, value: Json = None) -> Rejection:
+    """Make the schema phase's refusal out of at least one violation; the first one speaks for all.
+
+    ``value`` is what the body was read as.
+    """
     first = findings.violations[0]
     return Rejection(
-        Phase.SCHEMA, first.code, first.message, first.param, findings.violations, findings.total
+        Phase.SCHEMA,
+        first.code,
+        first.message,
+        first.param,
+        findings.violations,
+        findings.total,
+        value=None if value is _NO_BODY else value,
     )
 
 

@@ -78,7 +78,8 @@ class Rejection:
     ``message``, ``param`` and ``code`` are those of the first violation where there are violations;
     ``total`` is how many there are in all, of which ``violations`` lists the first.
     ``close`` asks the listener to end the connection after the answer (framing in doubt, body unread).
-    ``retry`` says whether an SDK may send the same again: None leaves it unsaid.
+    ``retry`` says whether an SDK may send the same again: None leaves it unsaid. ``value`` is what a
+    body was read as that could be read, for the record alone.
     """
 
     phase: Phase
@@ -90,6 +91,7 @@ class Rejection:
     headers: tuple[tuple[str, str], ...] = ()
     close: bool = False
     retry: bool | None = False
+    value: Json = field(default=None, repr=False, compare=False)
 
 
 class MediaType(NamedTuple):
@@ -346,7 +348,8 @@ class Permit(NamedTuple):
 
     Made in one place, ``core/decide.py``. ``body`` holds the very bytes that were judged. ``findings`` is
     what would have been refused, were its layers enforced; None for nothing. ``decoded`` says that a content
-    coding was removed from the body, so that its Content-Encoding must not be sent on.
+    coding was removed from the body, so that its Content-Encoding must not be sent on. ``value`` is what the
+    body was read as, for the record alone.
     """
 
     head: RequestHead
@@ -354,6 +357,7 @@ class Permit(NamedTuple):
     body: bytes
     findings: Findings | None = None
     decoded: bool = False
+    value: Json = None
 
 
 Verdict: TypeAlias = Permit | Rejection
@@ -368,7 +372,9 @@ class Outcome(NamedTuple):
     sent it on, plus the same for the response's head). ``phase`` is where it ended; ``settle`` is implied.
     ``violation_count`` is how many there are in all; ``mode`` the contract's (enforce, report, off).
     ``bytes_in`` is the request body's size as it came, ``bytes_decoded`` without its content coding; None
-    where it had none, or could not be decoded.
+    where it had none, or could not be decoded. ``head_whole`` is false for what never became a whole request
+    head: then it is the connection that the record tells of. ``rendered`` is where the text of it is kept
+    that log and record have in common (``render/outcome.py``), None for nowhere.
     """
 
     request_id: str
@@ -403,3 +409,5 @@ class Outcome(NamedTuple):
     bytes_in: int = 0
     bytes_out: int = 0
     bytes_decoded: int | None = None
+    head_whole: bool = True
+    rendered: list[str] | None = None

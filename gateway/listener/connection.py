@@ -11,20 +11,19 @@ from contextlib import suppress
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, cast
 
-from gateway.core.chunked import BodyTooLarge, ChunkedBody, ChunkedFault
-from gateway.core.decide import too_large
 from gateway.core.fields import HeadMemo, refuse
 from gateway.core.head import check_partial
-from gateway.core.sized import SizedBody
-from gateway.core.types import Phase, Rejection
 from gateway.deadline import Deadline
+from gateway.listener.incoming import BODY_CUT, BODY_LATE, HEAD_LATE, feed, incoming
 from gateway.listener.reset import reset_on_close
 from gateway.listener.response import CONTINUE
 from gateway.listener.state import BODY, BUSY, CLOSED, HEAD, LINGER, SKIP
 from gateway.ports import Client
 
 if TYPE_CHECKING:
-    from gateway.core.types import RequestHead
+    from gateway.core.chunked import ChunkedBody
+    from gateway.core.sized import SizedBody
+    from gateway.core.types import Rejection, RequestHead
     from gateway.listener.exchange import Exchange
     from gateway.listener.server import GatewayServer
     from gateway.listener.snapshot import Snapshot
@@ -51,12 +50,13 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_advancing", "_began", "_body", "_buffer", "_client", "_deadline", "_ended", "_exchange",
         "_missing", "_outbox", "_reading_paused", "_scanned", "_server", "_state", "_transport",
-        "_turn_due", "_writing_paused", "load", "memo", "observers", "peer", "scheme",
+        "_turn_due", "_writing_paused", "audit", "load", "memo", "observers", "peer", "scheme",
     )  # fmt: skip
 
     def __init__(self, server: GatewayServer) -> None:
         self._server = server
         self.load = server.load
+        self.audit = server.audit
         self.observers = server.observers
         self.memo = HeadMemo(server.memo)
         self._outbox = server.outbox
@@ -110,6 +110,8 @@ class Connection(asyncio.Protocol):
             self._await_head()
         if not self._writing_paused:
             self._read_on()
+        if self._ended and not (self._turn_due or self._advancing):
+            self.eof_received()
 
     def abort(self, *, reset: bool) -> None:
         """End the connection so that the client sees a broken response.
@@ -117,9 +119,9 @@ class Connection(asyncio.Protocol):
         ``reset`` where its plain end would be taken for the response's end; what was not yet sent is lost.
         """
         self._exchange = None
-        if reset and self._transport is not None:
+        if reset:
             reset_on_close(self._transport)
-        self.drop("client_gone")
+        self.drop()
 
     # asyncio.Protocol
 
@@ -134,7 +136,7 @@ class Connection(asyncio.Protocol):
         if self._server.opened(self):
             self._deadline.after(self._server.snapshot.deadlines.header)
         else:
-            self._close()
+            self.drop()
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived."""
@@ -147,7 +149,7 @@ class Connection(asyncio.Protocol):
             self._missing += len(self._buffer)
             self._buffer = b""
             if self._missing > LINGER_BYTES:
-                self._close()
+                self.drop()
         elif state is BUSY or (self._writing_paused and state is not BODY):
             if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
                 self._reading_paused = True
@@ -157,28 +159,27 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Take the client's end of sending: with an answer due, the client has gone."""
-        if self._turn_due:
-            self._ended = True  # what came before has its turn first
+        exchange = self._exchange
+        if self._turn_due or (exchange is not None and exchange.settled):
+            self._ended = True  # what came before has its turn first, and an answer that waits for its record
         elif self._state is HEAD and self._buffer:
+            self._ended = True
             self._refuse_alone(refuse("The connection ended within the request head."))
-            self._close_when_sent()  # nothing more can come, for which to linger
-        elif self._state is BODY and self._exchange is not None:
+        elif self._state is BODY and exchange is not None:
+            self._ended = True
             self._state = BUSY
             self._note_body_bytes()
-            self._exchange.refuse(
-                Rejection(Phase.BODY, "bad_request", "The connection ended within the body.", close=True)
-            )
-            self._close_when_sent()
-        elif self._exchange is None and self._unsent():
+            exchange.refuse(BODY_CUT)
+        elif exchange is None and self._unsent():
             self._close_when_sent()
         else:
-            self._close()
+            self.drop()
         return self.scheme == "http"  # TLS cannot stay half open
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Take the end of the connection."""
         self._transport = None
-        self._close()
+        self.drop()
         self._server.closed(self)
 
     def pause_writing(self) -> None:
@@ -304,7 +305,7 @@ class Connection(asyncio.Protocol):
             self._hold_back()
             return
         self._state = BODY
-        self._body = ChunkedBody(exchange.max_bytes) if length is None else SizedBody(length)
+        self._body = incoming(length, exchange.max_bytes)
         if head.expect and not buffer:
             self.write(CONTINUE)
         self._deadline.after(self._server.snapshot.deadlines.body)
@@ -314,16 +315,8 @@ class Connection(asyncio.Protocol):
         body = self._body
         assert exchange is not None
         assert body is not None
-        rejection: Rejection | None = None
         received = body.received
-        try:
-            body.feed(data)
-        except ChunkedFault:
-            rejection = Rejection(Phase.BODY, "bad_request", "The chunked body is malformed.", close=True)
-        except BodyTooLarge:
-            rejection = too_large(exchange.max_bytes)
-        else:
-            rejection = exchange.hold(body.received)
+        rejection = feed(body, data, exchange.max_bytes) or exchange.hold(body.received)
         if rejection is not None:
             self._state = BUSY
             self._note_body_bytes()
@@ -376,26 +369,23 @@ class Connection(asyncio.Protocol):
         """Act on a client that took too long: with its head, its body, or reading its answer."""
         state = self._state
         if self._writing_paused:
-            if self._transport is not None:
-                # What nobody reads would stay in the kernel for minutes, behind it the FIN: megabytes.
-                reset_on_close(self._transport)
-            self._close()
+            # What nobody reads would stay in the kernel for minutes, behind it the FIN: megabytes.
+            reset_on_close(self._transport)
+            self.drop()
         elif state is HEAD and self._buffer:
-            message = "The request head did not arrive in time."
-            self._refuse_alone(Rejection(Phase.HEAD, "request_timeout", message, close=True))
+            self._refuse_alone(HEAD_LATE)
         elif state is BODY and self._exchange is not None:
             self._state = BUSY
             self._note_body_bytes()
-            message = "The request body did not arrive in time."
-            self._exchange.refuse(Rejection(Phase.BODY, "request_timeout", message, close=True))
+            self._exchange.refuse(BODY_LATE)
         else:
-            self._close()
+            self.drop()
 
     def retire(self) -> None:
         """End now if no request is under way, else after its answer: the gateway drains."""
         if self._state in {HEAD, SKIP} and not self._buffer:
             if self._state is HEAD and self._unsent() == 0:
-                self._close()
+                self.drop()
             else:
                 self._linger()
 
@@ -409,6 +399,9 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         self._outbox.flush()
+        if self._ended:
+            self._close_when_sent()  # nothing more can come, for which to linger
+            return
         # An answer that is still leaving gets the time that one under way has.
         self._deadline.after(self._server.snapshot.deadlines.body if self._unsent() else LINGER_SECONDS)
         if transport.can_write_eof():
@@ -428,21 +421,23 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _unsent(self) -> int:
+        self._outbox.flush()
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    def drop(self, code: str) -> None:
+    def drop(self, code: str = "client_gone") -> None:
         """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
         self._outbox.flush()  # what a broken response has so far
         state, self._state = self._state, CLOSED
         self._deadline.close()
         exchange = self._exchange
+        if state is HEAD and self._began is not None:
+            self.audit.connection(self.peer, code, len(self._buffer), perf_counter() - self._began[1])
         if exchange is not None:
             if state is BODY:
                 self._note_body_bytes()
             self._exchange = None
             exchange.abandon(code)
+            if exchange.ends_with_connection:
+                reset_on_close(self._transport)
         if self._transport is not None:
             self._transport.abort()
-
-    def _close(self) -> None:
-        self.drop("client_gone")

@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Final, Protocol
 from gateway.core import decide
 from gateway.core.codes import status_of
 from gateway.core.head import read_head
-from gateway.core.printable import clipped
 from gateway.core.route import Route
-from gateway.core.types import Decision, Findings, Outcome, Phase, Rejection
+from gateway.core.types import Decision, Phase, Rejection
+from gateway.listener.outcome import make_outcome
+from gateway.listener.refusals import unrecorded, upstream_failed
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
-from gateway.listener.texts import NO_TEXTS, text, texts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.core.decide import Admission
     from gateway.core.fields import HeadMemo
-    from gateway.core.types import RequestHead
+    from gateway.core.types import Findings, Permit, RequestHead
     from gateway.listener.server import Load
     from gateway.listener.snapshot import Snapshot
-    from gateway.ports import Client, Flight, Observer, ResponseHead, UpstreamFault
+    from gateway.ports import AuditLog, Client, Flight, Observer, ResponseHead, UpstreamFault
 
 SKIPPABLE = 256 * 1024
 """A refused request's body of at most this many bytes is read and dropped to keep the connection."""
@@ -49,6 +51,7 @@ _ERROR: Final = Decision.ERROR
 _NONE: Final = Framing.NONE
 _CHUNKED: Final = Framing.CHUNKED
 _CLOSE: Final = Framing.CLOSE
+_LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class Downstream(Protocol):
@@ -57,6 +60,7 @@ class Downstream(Protocol):
     peer: str
     scheme: str
     load: Load
+    audit: AuditLog
     observers: tuple[Observer, ...]
     memo: HeadMemo
 
@@ -83,44 +87,50 @@ class Exchange:
     """One request and its response; also the sink of the upstream's answer."""
 
     __slots__ = (
-        "_admission", "_at", "_body_bytes", "_code", "_decision", "_decoded_bytes", "_downstream",
-        "_findings", "_framing", "_held", "_keep_alive", "_overhead", "_phase", "_rejection",
-        "_response_at", "_sent_at", "_settled", "_snapshot", "_time", "_upstream_ms", "_upstream_outcome",
-        "_upstream_request_id", "_upstream_status", "_whole", "bytes_out", "flight", "head", "id", "reserved",
-        "started", "status",
+        "_at", "_framing", "_held", "_judged", "_keep_alive", "_last", "_length", "_paused", "_permit",
+        "_response_at", "_sent_at", "_whole", "admission", "body_bytes", "bytes_out", "code",
+        "decision", "decoded_bytes", "downstream", "findings", "flight", "head", "head_whole", "id",
+        "overhead", "phase", "rejection", "reserved", "settled", "snapshot", "started", "status", "time",
+        "upstream_ms", "upstream_outcome", "upstream_request_id", "upstream_status",
     )  # fmt: skip
 
     def __init__(self, downstream: Downstream, snapshot: Snapshot, request_id: str) -> None:
-        self._downstream = downstream
-        self._snapshot = snapshot
+        self.downstream = downstream
+        self.snapshot = snapshot
         self.id = request_id
-        self._time = time()
+        self.time = time()
         self.started = self._at = perf_counter()
         self.head: RequestHead | None = None
+        self.head_whole = False
         self.flight: Flight | None = None
         self.status = 0
         self.bytes_out = 0
         self.reserved = 0
-        self._admission: Admission | None = None
-        self._phase: Phase = _HEAD
-        self._decision: Decision = _ALLOW
-        self._rejection: Rejection | None = None
-        self._findings: Findings | None = None
-        self._code: str | None = None
-        self._body_bytes = 0
-        self._decoded_bytes: int | None = None
+        self.admission: Admission | None = None
+        self.phase: Phase = _HEAD
+        self.decision: Decision = _ALLOW
+        self.rejection: Rejection | None = None
+        self.findings: Findings | None = None
+        self.code: str | None = None
+        self.body_bytes = 0
+        self.decoded_bytes: int | None = None
         self._whole = False
         self._keep_alive = False
         self._framing: Framing = _NONE
+        self._length: int | None = None
         self._held = b""
-        self._overhead = 0.0
+        self._last = b""
+        self._judged: object = None
+        self._permit: Permit | None = None
+        self._paused = False
+        self.overhead = 0.0
         self._sent_at = 0.0
         self._response_at = 0.0
-        self._settled = False
-        self._upstream_ms: float | None = None
-        self._upstream_outcome: str | None = None
-        self._upstream_request_id: bytes | None = None
-        self._upstream_status: int | None = None
+        self.settled = False
+        self.upstream_ms: float | None = None
+        self.upstream_outcome: str | None = None
+        self.upstream_request_id: bytes | None = None
+        self.upstream_status: int | None = None
         downstream.load.in_flight += 1
 
     # downstream → here
@@ -128,57 +138,63 @@ class Exchange:
     def receive_head(self, raw: bytes) -> bool:
         """Do the phases head and route, and of body what the head tells; false if refused."""
         self._at = perf_counter()
-        head = read_head(raw, self._downstream.memo, secured=self._downstream.scheme == "https")
+        self.head_whole = True
+        head = read_head(raw, self.downstream.memo, secured=self.downstream.scheme == "https")
         if isinstance(head, Rejection):
-            self.refuse(head)
+            self.refuse(head if self.downstream.audit.available else unrecorded(close=True))
             return False
         self.head = head
-        self._phase = _ROUTE
-        admission = decide.admit(self._snapshot.rules, head)
+        self.phase = _ROUTE
+        if not self.downstream.audit.available:
+            self._note_route(head)
+            self.refuse(unrecorded())
+            return False
+        admission = decide.admit(self.snapshot.rules, head)
         if isinstance(admission, Rejection):
             self._note_route(head)
             self.refuse(admission)
             return False
-        self._admission = admission
-        rejection = self._downstream.load.refusal(self._snapshot.capacity)
+        self.admission = admission
+        rejection = self.downstream.load.refusal(self.snapshot.capacity)
         if rejection is not None:
             self.refuse(rejection)
             return False
-        self._phase = _BODY
+        self.phase = _BODY
         return True
 
     def _note_route(self, head: RequestHead) -> None:
         """Keep the route of a request that was refused for what its head says of the body, for the record."""
-        route = self._snapshot.rules.routes.match(head.method, head.path, head)
+        route = self.snapshot.rules.routes.match(head.method, head.path, head)
         if isinstance(route, Route):
-            self._admission = decide.Admission(route, None)
+            self.admission = decide.Admission(route, None)
 
     def hold(self, size: int) -> Rejection | None:
         """Count ``size`` bytes of the body as held, or say that they are more than the gateway takes on."""
-        load = self._downstream.load
+        load = self.downstream.load
         held = load.body_bytes + size - self.reserved
-        if held > self._snapshot.capacity.body_bytes:
-            self._body_bytes = size
+        if held > self.snapshot.capacity.body_bytes:
+            self.body_bytes = size
             return load.overloaded(_BODY, close=not self._whole)
         load.body_bytes = held
-        self.reserved = self._body_bytes = size
+        self.reserved = self.body_bytes = size
         return None
 
     @property
     def max_bytes(self) -> int:
         """The limit of the body whose head was admitted."""
-        assert self._admission is not None
-        return self._admission.route.operation.max_bytes
+        assert self.admission is not None
+        return self.admission.route.operation.max_bytes
 
     def receive_body(self, body: bytes) -> None:
         """Remove the content coding, do the phases parse and schema, and forward what is permitted."""
         head = self.head
-        admission = self._admission
+        admission = self.admission
         assert head is not None
         assert admission is not None
         self._at = perf_counter()
         self._whole = True
-        rejection = self.hold(len(body))
+        audit = self.downstream.audit
+        rejection = self.hold(len(body)) if audit.available else unrecorded()
         if rejection is not None:
             self.refuse(rejection)
             return
@@ -188,38 +204,59 @@ class Exchange:
                 self.refuse(decoded)
                 return
             body = decoded
-        verdict = decide.judge(self._snapshot.rules, head, admission, body)
+        verdict = decide.judge(self.snapshot.rules, head, admission, body)
+        self._judged = audit.judged(admission.route.operation, verdict, body)
         if isinstance(verdict, Rejection):
             self.refuse(verdict)
             return
-        self._phase = _FORWARD
+        self.phase = _FORWARD
         if verdict.findings is not None:
-            self._findings = verdict.findings
-            self._decision = _WOULD_REJECT
-        forwarder = self._snapshot.forwarders[verdict.operation.upstream]
-        client = self._downstream.client(self._snapshot, head)
-        self.flight = forwarder.forward(verdict, client, self)
+            self.findings = verdict.findings
+            self.decision = _WOULD_REJECT
+        self._permit = verdict
+        if not audit.intend(self.id, verdict, self._judged, self._intended):
+            self._forward()
+
+    def _intended(self, durable: bool) -> None:
+        """Go on once it is on disk what is about to happen; never without that."""
+        if self.settled:
+            return
+        if durable:
+            self._forward()
+        else:
+            self.refuse(unrecorded())
+
+    def _forward(self) -> None:
+        permit, self._permit = self._permit, None
+        head = self.head
+        assert permit is not None
+        assert head is not None
+        forwarder = self.snapshot.forwarders[permit.operation.upstream]
+        client = self.downstream.client(self.snapshot, head)
+        self.flight = forwarder.forward(permit, client, self)
+        if self._paused:
+            self.flight.pause()
         self._sent_at = perf_counter()
-        self._overhead = self._sent_at - self._at
+        self.overhead = self._sent_at - self._at
 
     def _decode(self, admission: Admission, body: bytes) -> bytes | Rejection:
         """Remove the content coding; the decoded bytes are what is held from here on."""
-        decoded = decide.decode(self._snapshot.rules, admission, body)
+        decoded = decide.decode(self.snapshot.rules, admission, body)
         if isinstance(decoded, Rejection):
             return decoded
-        self._decoded_bytes = len(decoded)
+        self.decoded_bytes = len(decoded)
         rejection = self.hold(len(decoded))
-        self._body_bytes = len(body)
+        self.body_bytes = len(body)
         return decoded if rejection is None else rejection
 
     def began(self, when: float, at: float) -> None:
         """Take note that the head's first byte came earlier: seconds since the epoch, and perf_counter()."""
-        self._time = when
+        self.time = when
         self.started = at
 
     def note_body_bytes(self, count: int) -> None:
         """Take note of how much of a body arrived that never became whole."""
-        self._body_bytes = count
+        self.body_bytes = count
 
     @property
     def _unread(self) -> int | None:
@@ -234,52 +271,58 @@ class Exchange:
     def refuse(self, rejection: Rejection) -> None:
         """Answer with a refusal and settle; the connection goes on if no body is in doubt."""
         head = self.head
-        self._rejection = rejection
-        self._phase = rejection.phase
+        self.rejection = rejection
+        self.phase = rejection.phase
         self.status = status_of(rejection.code)
-        self._code = rejection.code
-        if self._decision is _ALLOW:
-            self._decision = _REJECT
+        self.code = rejection.code
+        if self.decision is _ALLOW:
+            self.decision = _REJECT
         self._keep_alive = (
             head is not None
             and head.keep_alive
             and not rejection.close
-            and not self._downstream.load.draining
+            and not self.downstream.load.draining
             and self._unread is not None
         )
         answer, self.bytes_out = refusal_bytes(
-            rejection, head, self._snapshot.dialect, self.id, keep_alive=self._keep_alive
+            rejection, head, self.snapshot.dialect, self.id, keep_alive=self._keep_alive
         )
-        self._downstream.write(answer)
         if self.flight is None:
-            self._overhead = perf_counter() - self._at
-        self._finish()
+            self.overhead = perf_counter() - self._at
+        self._finish(answer)
 
     def abandon(self, code: str) -> None:
         """Give the request up and settle: the client has gone, or the gateway must.
 
         ``code`` says which, for the record only: ``client_gone`` or ``draining``.
         """
-        if self._settled:
+        if self.settled:
             return
         flight = self.flight
         if flight is not None:
             self._note_upstream("abandoned")
             flight.cancel()
-        self._decision = _ERROR
-        self._code = code
+        self.decision = _ERROR
+        self.code = code
         if self.status == 0:
             self.status = CLIENT_GONE
         self.settle()
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the plain end of the connection would be taken for the response's."""
+        return self._framing is _CLOSE
+
     def pause(self) -> None:
         """Hold the upstream back, unless it is through: its connection may serve another request then."""
-        if self.flight is not None and self._upstream_outcome is None:
+        self._paused = True
+        if self.flight is not None and self.upstream_outcome is None:
             self.flight.pause()
 
     def resume(self) -> None:
         """Let the upstream go on."""
-        if self.flight is not None and self._upstream_outcome is None:
+        self._paused = False
+        if self.flight is not None and self.upstream_outcome is None:
             self.flight.resume()
 
     # ports.ResponseSink: upstream → here
@@ -287,16 +330,17 @@ class Exchange:
     def response_head(self, head: ResponseHead) -> None:
         """Make the response's head; it leaves together with the first piece of the body."""
         self._response_at = perf_counter()
-        self._phase = _RELAY
+        self.phase = _RELAY
         request = self.head
         assert request is not None
-        self.status = self._upstream_status = head.status
-        self._upstream_request_id = head.request_id
+        self.status = self.upstream_status = head.status
+        self.upstream_request_id = head.request_id
         self._framing = Framing.of(head, request)
+        self._length = head.length
         self._keep_alive = (
-            request.keep_alive and self._framing is not _CLOSE and not self._downstream.load.draining
+            request.keep_alive and self._framing is not _CLOSE and not self.downstream.load.draining
         )
-        findings = self._findings
+        findings = self.findings
         self._held = head_bytes(
             head,
             self._framing,
@@ -305,33 +349,31 @@ class Exchange:
             keep_alive=self._keep_alive,
             would_reject=0 if findings is None else findings.total,
         )
-        if self._framing is not _NONE and head.length != 0:
-            return
-        self._flush(b"")
 
     def response_body(self, chunk: bytes) -> None:
         """Pass a piece of the body on, in chunks where its length is not known."""
-        if self._settled:
+        if self.settled:
             return
         self.bytes_out += len(chunk)
         if self._framing is _CHUNKED:
             chunk = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+        elif self.bytes_out == self._length:
+            self._last = chunk  # the end follows at once
+            return
         if self._held:
             self._flush(chunk)
         else:
-            self._downstream.write(chunk)
+            self.downstream.write(chunk)
 
     def response_end(self) -> None:
         """End the response and settle."""
-        if self._settled:
+        if self.settled:
             return
         self._note_upstream("complete")
-        end = b"0\r\n\r\n" if self._framing is _CHUNKED else b""
         if self._held:
-            self._flush(end)
-        elif end:
-            self._downstream.write(end)
-        self._finish()
+            self.overhead += perf_counter() - self._response_at
+        held, self._held = self._held, b""
+        self._finish(held + (_LAST_CHUNK if self._framing is _CHUNKED else self._last))
 
     def response_flush(self) -> None:
         """Send a head that waits for its body: no more of the response is at hand."""
@@ -340,99 +382,62 @@ class Exchange:
 
     def response_fault(self, fault: UpstreamFault) -> None:
         """Refuse with the fault, or break the response off if its head is already out."""
-        if self._settled:
+        if self.settled:
             return
         self._note_upstream(fault.reason)
-        self._decision = _ERROR
-        if self._upstream_status is not None and not self._held:
-            self._code = fault.code
-            self._downstream.abort(reset=self._framing is Framing.CLOSE)
+        self.decision = _ERROR
+        if self.upstream_status is not None and not self._held:
+            self.code = fault.code
+            self.downstream.abort(reset=self._framing is Framing.CLOSE)
             self.settle()
             return
         self._held = b""
-        retry = False if fault.sent else None
-        headers = (("retry-after", "1"),) if fault.code == "overloaded" else ()
-        self.refuse(Rejection(_FORWARD, fault.code, _FAULTS[fault.code], headers=headers, retry=retry))
+        self.refuse(upstream_failed(fault))
 
     def _flush(self, chunk: bytes) -> None:
         held = self._held
         self._held = b""
-        self._downstream.write(held + chunk)
-        self._overhead += perf_counter() - self._response_at
+        self.downstream.write(held + chunk)
+        self.overhead += perf_counter() - self._response_at
 
     def _note_upstream(self, outcome: str) -> None:
-        self._upstream_outcome = outcome
+        self.upstream_outcome = outcome
         since = self._sent_at or self._at
-        self._upstream_ms = (perf_counter() - since) * 1e3
+        self.upstream_ms = (perf_counter() - since) * 1e3
 
     # the end
 
-    def _finish(self) -> None:
-        self.settle()
-        self._downstream.finished(keep_alive=self._keep_alive, unread=self._unread or 0)
+    def _finish(self, last: bytes) -> None:
+        """Settle, and end the response with ``last`` as soon as its record allows that."""
+        self._last = last
+        if not self.settle(self._released):
+            self._released(durable=True)
 
-    def settle(self) -> None:
-        """Make the Outcome and tell the observers; what comes later finds the exchange settled."""
-        if self._settled:
-            return
-        self._settled = True
-        load = self._downstream.load
+    def _released(self, durable: bool) -> None:
+        """End the response, or break it off where its record could not be had."""
+        last, self._last = self._last, b""
+        if durable:
+            if last:
+                self.downstream.write(last)
+            self.downstream.finished(keep_alive=self._keep_alive, unread=self._unread or 0)
+        else:
+            self.downstream.abort(reset=True)
+
+    def settle(self, release: Callable[[bool], None] | None = None) -> bool:
+        """Make the Outcome and tell the observers; what comes later finds the exchange settled.
+
+        Gives whether ``release`` will be called once the record is on disk.
+        """
+        if self.settled:
+            return False
+        self.settled = True
+        load = self.downstream.load
         load.in_flight -= 1
         load.body_bytes -= self.reserved
-        outcome = self._outcome()
+        outcome = make_outcome(self)
         self.flight = None  # it knows this exchange: a circle that only the garbage collector would end
-        for observer in self._downstream.observers:
+        for observer in self.downstream.observers:
             observer.settled(outcome)
-
-    def _outcome(self) -> Outcome:
-        head = self.head
-        texts = NO_TEXTS if head is None else texts_of(head)
-        admission = self._admission
-        operation = None if admission is None else admission.route.operation
-        flight = self.flight
-        rejection = self._rejection
-        findings = self._findings
-        if rejection is not None and rejection.violations:
-            findings = Findings(rejection.violations, rejection.total)
-        return Outcome(
-            self.id,
-            self._time,
-            (perf_counter() - self.started) * 1e3,
-            self._downstream.client(self._snapshot, head).ip,
-            self._snapshot.revision,
-            self._phase,
-            self._decision,
-            self.status,
-            self._code,
-            None if head is None else clipped(head.method),
-            None if head is None else head.path,
-            "-" if operation is None else operation.name,
-            None if operation is None else operation.contract,
-            None if admission is None else admission.route.value_of("thread_id"),
-            "-",
-            texts.client_request_id,
-            text(self._upstream_request_id),
-            texts.trace_id,
-            texts.user_agent,
-            texts.sdk_retry,
-            () if findings is None else findings.violations,
-            0 if findings is None else findings.total,
-            "enforce" if operation is None else operation.mode,
-            None if flight is None or operation is None else operation.upstream,
-            self._upstream_status,
-            0 if flight is None else flight.attempts,
-            self._upstream_outcome,
-            self._upstream_ms,
-            self._overhead * 1e6,
-            self._body_bytes,
-            self.bytes_out,
-            self._decoded_bytes,
-        )
-
-
-_FAULTS: Final = {
-    "upstream_unreachable": "The upstream could not be reached, or closed the connection without an answer.",
-    "upstream_protocol_error": "The upstream's answer is not acceptable HTTP.",
-    "upstream_timeout": "The upstream did not answer in time.",
-    "overloaded": "All connections to the upstream are in use. Try again shortly.",
-}
+        judged, self._judged = self._judged, None
+        self._permit = None
+        return self.downstream.audit.record(outcome, self.head, judged, release)

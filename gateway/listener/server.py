@@ -17,12 +17,13 @@ from gateway.listener.connection import Connection
 from gateway.listener.exchange import Exchange
 from gateway.listener.ids import RequestIds
 from gateway.outbox import Outbox
+from gateway.ports import NoAudit
 
 if TYPE_CHECKING:
     import ssl
 
     from gateway.listener.snapshot import Capacity, Snapshot
-    from gateway.ports import Observer
+    from gateway.ports import AuditLog, Observer
 
 
 class Load:
@@ -63,18 +64,26 @@ class Load:
 class GatewayServer(web.Server):
     """The data plane's listener. ``snapshot`` may be replaced at any time; requests keep their own.
 
+    ``cut_off`` is how many requests under way were abandoned by :meth:`drop_all`.
     ``max_connections`` is how many clients may be connected at a time; None for as many as come.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, snapshot: Snapshot, observers: tuple[Observer, ...]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        snapshot: Snapshot,
+        observers: tuple[Observer, ...],
+        audit: AuditLog | None = None,
     ) -> None:
+        """``observers`` hear of every exchange; ``audit`` keeps the records, None for none."""
         super().__init__(_unused, loop=loop)
         self.loop = loop
         self.snapshot = snapshot
         self.observers = observers
+        self.audit: AuditLog = audit or NoAudit()
         self.max_connections: int | None = None
         self.load = Load()
+        self.cut_off = 0
         self.memo = FieldMemo()
         self.outbox = Outbox(loop)
         self._ids = RequestIds()
@@ -123,6 +132,7 @@ class GatewayServer(web.Server):
 
     def drop_all(self) -> None:
         """End every connection at once; requests under way are abandoned."""
+        self.cut_off += self.load.in_flight
         for connection in list(self._open):
             connection.drop("draining")
 

@@ -161,7 +161,11 @@ def _normal(raw: bytes) -> bytes:
 
 
 _UNLIKE_FIELDS = frozenset(
-    ("request_id", "time", "duration_ms", "upstream_ms", "overhead_us", "upstream_attempts", "revision")
+    {
+        *("request_id", "time", "duration_ms", "upstream_ms", "overhead_us", "upstream_attempts", "revision"),
+        "head_whole",  # of a bad head: whether its end came before it was refused
+        "rendered",
+    }
 )
 
 

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.core.types import Decision
 from gateway.listener.snapshot import Deadlines
+from tests.support.certificates import make_certificate
 from tests.support.plane import BODY, POST, Plane, code_of, request
 from tests.support.raw import Incomplete, RawConnection, parse_responses
 from tests.support.recorder import Recorder, Step, ok
@@ -26,23 +25,6 @@ if TYPE_CHECKING:
 
 Certificate = tuple["Path", "Path"]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def make_certificate(folder: Path, name: str) -> Certificate:
-    """Make a certificate for 127.0.0.1 that vouches for itself, and its key."""
-    openssl = shutil.which("openssl")
-    assert openssl is not None, "these tests need the openssl command"
-    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(
-        [
-            openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-            "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-keyout", str(key), "-out", str(certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return certificate, key
 
 
 @pytest.fixture(scope="module")
