@@ -1,0 +1,191 @@
+"""The ledger's thread: group commits, waiting, failing disks and their recovery, on real files."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gateway.audit import ledger as module
+from gateway.audit.chain import unseal
+from gateway.audit.ledger import Ledger
+from gateway.audit.segments import segments
+from gateway.audit.stream import Stream
+from gateway.audit.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from gateway.audit.faults import AuditError
+
+NAME = "0123456789abcdef.0"
+
+
+def render(value: Any) -> bytes:
+    return f'"kind":"request","id":"00000000-0000-7000-8000-{value:012d}"'.encode()
+
+
+class Book:
+    """A ledger with its stream in a folder, and what it told."""
+
+    def __init__(self, folder: Path, *, blocking: bool = True) -> None:
+        self.folder = folder
+        self.stream = Stream(folder, NAME, now=lambda: 1.8e9, opening=lambda _: b'"kind":"lifecycle"')
+        self.told: list[AuditError | None] = []
+        self.news = asyncio.Event()
+        self.recovered: list[tuple[int, int]] = []
+        self.ledger = Ledger(
+            asyncio.get_running_loop(), self.stream, render,
+            blocking=blocking, recovered=self._recovered, told=self._tell,
+        )  # fmt: skip
+
+    def _recovered(self, refused: int, lost: int) -> int:
+        self.recovered.append((refused, lost))
+        return 999
+
+    def _tell(self, failure: AuditError | None) -> None:
+        self.told.append(failure)
+        self.news.set()
+
+    async def write(self, value: int) -> bool:
+        """Put a record and wait until it is released."""
+        future = asyncio.get_running_loop().create_future()
+        self.ledger.put(value, 100, future.set_result)
+        return await future
+
+    def ids(self) -> list[int]:
+        """Give the numbers of the records on disk."""
+        lines = b"".join(one.path.read_bytes() for one in segments(self.stream.folder)).splitlines(
+            keepends=True
+        )
+        found = [sealed.members for sealed in map(unseal, lines) if sealed is not None]
+        return [int(members.rpartition(b"-")[2][:12]) for members in found if b'"request"' in members]
+
+    def close(self) -> None:
+        assert self.ledger.close(5)
+        self.stream.close()
+        assert verify(self.folder).fault_count == 0
+
+
+@pytest.fixture
+async def syncs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Syncs]:
+    found = Syncs()
+    monkeypatch.setattr(os, "fdatasync", found)
+    yield found
+    found.gate.set()
+
+
+class Syncs:
+    """Stands in for fdatasync: counts, waits for ``gate``, and fails while ``error`` is set."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.error: int | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._real = os.fdatasync
+
+    def __call__(self, fd: int) -> None:
+        self.count += 1
+        self._loop.call_soon_threadsafe(self.begun.set)
+        self.gate.wait()
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+        self._real(fd)
+
+
+async def test_a_released_record_is_on_disk(tmp_path: Path) -> None:
+    """Whoever was released finds the record in the file, in the order in which they came."""
+    book = Book(tmp_path)
+    for number in range(5):
+        assert await book.write(number)
+        assert book.ids() == list(range(number + 1))
+    assert (book.ledger.written, book.ledger.queued) == (5, 0)
+    book.close()
+
+
+async def test_one_sync_serves_many(tmp_path: Path, syncs: Syncs) -> None:
+    """What comes in while a sync runs goes out together with the next, in order."""
+    book = Book(tmp_path)
+    syncs.gate.clear()
+    first = asyncio.create_task(book.write(0))
+    await syncs.begun.wait()
+    others = [asyncio.create_task(book.write(number)) for number in range(1, 50)]
+    await asyncio.sleep(0)
+    assert book.ledger.queued == 50
+    syncs.gate.set()
+    assert all(await asyncio.gather(first, *others))
+    assert syncs.count == 2
+    assert book.ids() == list(range(50))
+    book.close()
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+async def test_a_failed_disk_recovers(
+    tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """While nothing can be written no request is taken on; afterwards nothing is missing, and it is told."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
+    book = Book(tmp_path)
+    assert await book.write(0)
+    syncs.error = code
+    assert not await book.write(1)
+    await book.news.wait()
+    assert not book.ledger.available
+    assert os.strerror(code) in str(book.told[0])
+    book.ledger.refused += 3
+    monkeypatch.setattr(module, "WAIT_SECONDS", 60)
+    syncs.error = None
+    book.news.clear()
+    await book.news.wait()
+    assert book.ledger.available
+    assert (len(book.told), book.told[-1], book.recovered) == (2, None, [(3, 0)])
+    assert await book.write(2)
+    assert book.ids() == [0, 1, 999, 2]
+    book.close()
+
+
+async def test_what_waits_is_bounded(tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In mode batch records beyond the bound are lost and counted, and nobody waits."""
+    monkeypatch.setattr(module, "MAX_RECORDS", 3)
+    for blocking in (False, True):
+        book = Book(tmp_path / str(blocking), blocking=blocking)
+        syncs.gate.clear()
+        for number in range(5):
+            book.ledger.put(number, 100)
+        assert book.ledger.available == (not blocking)
+        assert (book.ledger.lost, book.ledger.queued) == ((0, 5) if blocking else (2, 3))
+        syncs.gate.set()
+        book.close()
+        assert book.ids() == ([0, 1, 2, 3, 4] if blocking else [0, 1, 2])
+
+
+async def test_closing_writes_what_waits(tmp_path: Path) -> None:
+    """The end of the process loses nothing that was put, in either mode."""
+    for blocking in (False, True):
+        book = Book(tmp_path / str(blocking), blocking=blocking)
+        for number in range(100):
+            book.ledger.put(number, 100)
+        book.close()
+        assert book.ids() == list(range(100))
+
+
+async def test_closing_on_a_failed_disk_ends(
+    tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that never comes back does not keep the process from ending."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 3600)
+    book = Book(tmp_path)
+    syncs.error = errno.EIO
+    book.ledger.put(1, 100)
+    await book.news.wait()
+    assert book.ledger.close(5)
+    book.stream.close()
