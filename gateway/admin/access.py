@@ -48,14 +48,18 @@ class AdminToken:
         return cls(name, role, hashlib.sha256(secret.encode()).digest())
 
 
-class AccessDenied(Exception):
-    """Why a request is refused: HTTP status, a stable code, a sentence for the one who asked."""
+class AdminError(Exception):
+    """Why a request is not done: HTTP status, a stable code, a sentence for the one who asked."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status = status
         self.code = code
         self.message = message
         super().__init__(message)
+
+
+class AccessDenied(AdminError):
+    """Whoever asks may not."""
 
 
 class AccessRules:
@@ -73,7 +77,7 @@ class AccessRules:
 
     def check(self, request: web.BaseRequest, *, health: bool) -> None:
         """Let ``request`` pass or raise :class:`AccessDenied`; ``health`` says that it needs no token."""
-        authorized = self._token_of(request) is not None
+        authorized = self.token_of(request) is not None
         hosts = request.headers.getall("Host", [])
         host = hosts[0] if len(hosts) == 1 else ""
         parts = _AUTHORITY.fullmatch(host)
@@ -87,7 +91,7 @@ class AccessRules:
         if self._tokens and not (health or authorized):
             raise AccessDenied(401, "invalid_token", "A valid bearer token is needed.")
 
-    def _token_of(self, request: web.BaseRequest) -> AdminToken | None:
+    def token_of(self, request: web.BaseRequest) -> AdminToken | None:
         """Give the token that the request bears. All are compared, in constant time each."""
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":

@@ -35,4 +35,5 @@ def config_path(given: Path | None) -> Path:
     return given or Path(os.environ.get("GATEWAY_CONFIG") or "config/gateway.yaml")
 
 
-from gateway.cli import check, demo, schema, serve, upstream, validate, version  # noqa: E402, F401 - each adds its verb
+from gateway.cli import check, demo, replay, schema, serve, upstream, validate, version  # noqa: E402, F401 - each adds its verb
+from gateway.cli.audit import group  # noqa: E402, F401 - the verbs of `gateway audit`

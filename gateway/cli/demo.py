@@ -21,11 +21,12 @@ upstreams:
   main: {{urls: ["http://127.0.0.1:{upstream_port}"]}}
 contracts:
   assistants-v1: {{openapi: "pack:assistants-v1", upstream: main}}
+audit: {{directory: audit}}
 """
 
 _WORDS = """
 The gateway listens on    {gateway}/v1   (any OpenAI SDK: base_url, and any api_key)
-Its admin listener on     {admin}   (/healthz /readyz /metrics)
+Its admin listener on     {admin}   (/healthz /readyz /metrics /api/audit)
 The upstream behind it    http://127.0.0.1:{upstream_port}/v1
 
 Accepted, and answered by the upstream:
@@ -34,8 +35,8 @@ Accepted, and answered by the upstream:
 Refused by the gateway, with every violation:
   curl -s {gateway}/v1/threads/{thread}/messages -H 'content-type: application/json' \\
     -d '{{"role": "system", "content": "", "colour": "red"}}'
-What it counted:
-  curl -s {admin}/metrics | grep ^gateway_requests_total
+What the audit trail has of them, the newest first:
+  curl -s '{admin}/api/audit?operation=createMessage&limit=2'
 
 Ctrl-C ends it.
 """

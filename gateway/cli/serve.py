@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -22,6 +23,7 @@ def serve(
     ] = "json",
 ) -> None:
     """Serve until SIGTERM or SIGINT, which drain; SIGHUP reloads."""
+    from gateway.audit.faults import AuditError
     from gateway.process.background import Background
     from gateway.process.serve import run
     from gateway.process.serve import serve as serve_plan
@@ -31,4 +33,8 @@ def serve(
         raise typer.BadParameter("more than one worker is not available yet", param_hint="--workers")
     background = Background()
     plan = compile_plan(config_path(config), os.environ, later=background.later, cached=True)
-    run(serve_plan(plan, watch=watch, log_format=log_format, background=background))
+    try:
+        run(serve_plan(plan, watch=watch, log_format=log_format, background=background))
+    except AuditError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None

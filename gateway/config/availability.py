@@ -18,7 +18,6 @@ PENDING: Final[tuple[tuple[str, ...], ...]] = (
     ("rate_store",),
     ("rate_store_down",),
     ("candidate",),
-    ("audit",),
 )
 """Paths of keys; ``*`` stands for any name."""
 

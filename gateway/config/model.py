@@ -12,12 +12,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.config.index_url import IndexUrl  # noqa: TC001 - as below
 from gateway.config.policies import Policy  # noqa: TC001 - the model reads its annotations at run time
 from gateway.config.section import Section
 from gateway.config.values import (
     Duration,
     File,
     Flag,
+    Folder,
     HeaderName,
     HeaderValue,
     Host,
@@ -26,6 +28,7 @@ from gateway.config.values import (
     Overlay,
     Prefix,
     Proxies,
+    Retention,
     Secret,
     Url,
     Workers,
@@ -220,6 +223,44 @@ class Contract(Section):
         return None if self.pack is not None else Path(self.openapi)
 
 
+_DURABILITIES = ("batch", "blocking", "blocking-strict")
+_CONTENTS = ("none", "redacted", "full")
+
+
+class Audit(Section):
+    """The audit trail: where its ledger is, when a record has to be on disk, and how long it is kept."""
+
+    directory: Folder = Field(
+        default="var/audit",
+        validate_default=True,
+        description="Folder of the ledger; made at first start",
+    )
+    durability: Annotated[Literal["batch", "blocking", "blocking-strict"], *choice(*_DURABILITIES)] = Field(
+        default="blocking",
+        description="batch: nobody waits for a record; blocking: a response ends when its record is on disk; "
+        "blocking-strict: an intent is on disk before a request is forwarded, too",
+    )
+    content: Annotated[Literal["none", "redacted", "full"], *choice(*_CONTENTS)] = Field(
+        default="none",
+        description="What is kept of bodies: nothing, their structure with strings replaced, or all",
+    )
+    content_retention: Retention = Field(
+        default=7 * 86_400.0, description="Content older than this is erased"
+    )
+    retention: Retention = Field(
+        default=90 * 86_400.0, description="Records older than this are pruned, once the index has them"
+    )
+    verify_sent: Flag = Field(
+        default=False,
+        description="Whether records have sent_hmac, of the bytes handed to the upstream's socket",
+    )
+    index: IndexUrl = Field(
+        default="sqlite",
+        validate_default=True,
+        description="sqlite, which is a file beside the ledger, or postgresql://USER:PASSWORD@HOST/DATABASE",
+    )
+
+
 class Config(Section):
     """A whole configuration."""
 
@@ -250,6 +291,7 @@ class Config(Section):
         default="openai",
         description="How refusals are written; a client's Accept: application/problem+json wins",
     )
+    audit: Audit = Field(default={}, validate_default=True, description="The audit trail")
 
 
 RESTART_ONLY: Final = ("listen", "admin", "workers", "audit", "rate_store")

@@ -35,6 +35,7 @@ MASK: Final = "********"
 _SECRET_LIMIT: Final = 64 << 10
 _SHORTEST: Final = 0.001
 _LONGEST: Final = 365 * 86_400.0
+_LONGEST_KEPT: Final = 10 * _LONGEST
 _HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -132,16 +133,19 @@ def _read_workers(value: object) -> int:
     return number
 
 
-def _read_duration(value: object) -> float:
-    try:
-        seconds = parse_duration(value) if isinstance(value, str) else None
-    except ValueError:
-        seconds = None
-    if seconds is None:
-        raise fault("expected a duration such as 250ms, 5s, 10m, 24h or 7d")
-    if not _SHORTEST <= seconds <= _LONGEST:
-        raise fault("expected a duration from 1ms to 365d")
-    return seconds
+def _read_duration(longest: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        try:
+            seconds = parse_duration(value) if isinstance(value, str) else None
+        except ValueError:
+            seconds = None
+        if seconds is None:
+            raise fault("expected a duration such as 250ms, 5s, 10m, 24h or 7d")
+        if not _SHORTEST <= seconds <= longest:
+            raise fault(f"expected a duration from 1ms to {render_duration(longest)}")
+        return seconds
+
+    return read
 
 
 def _read_size(low: int, high: int) -> Callable[[object], int]:
@@ -254,7 +258,22 @@ def _read_file(value: object, info: ValidationInfo) -> Path:
         raise fault(f"cannot read {shown}: {error.strerror or error}") from None
 
 
-def _read_secret(value: object, info: ValidationInfo) -> SecretStr:
+def _read_folder(value: object, info: ValidationInfo) -> Path:
+    text = _text(value, "the path of a folder")
+    if not text or "\0" in text:
+        raise fault("expected the path of a folder")
+    path = Path(base_of(info), text)
+    shown = "the folder" if isinstance(value, FromEnvironment) else repr(text)
+    try:
+        if path.exists() and not path.is_dir():
+            raise fault(f"cannot use {shown}: not a folder")
+    except OSError as error:
+        raise fault(f"cannot use {shown}: {error.strerror or error}") from None
+    return path
+
+
+def read_secret(value: object, info: ValidationInfo) -> SecretStr:
+    """Read a secret that stands in the document, or in the file that ``{file: PATH}`` names."""
     if isinstance(value, dict) and list(value) == ["file"]:
         with _read_file(value["file"], info).open("rb") as file:
             content = file.read(_SECRET_LIMIT + 1)
@@ -333,15 +352,18 @@ _as_text: Final = PlainSerializer(str, return_type=str, when_used="json")
 Name = Annotated[str, *string(_NAME, "a name of at most 64 letters, digits, dots, dashes and underscores")]
 Flag = Annotated[bool, PlainValidator(_read_flag), WithJsonSchema({"type": "boolean"})]
 Workers = Annotated[int, PlainValidator(_read_workers), WithJsonSchema({"const": 1})]
+_render_duration: Final = PlainSerializer(render_duration, return_type=str, when_used="json")
 Duration = Annotated[
-    float,
-    PlainValidator(_read_duration),
-    PlainSerializer(render_duration, return_type=str, when_used="json"),
-    _schema(pattern=DURATION_PATTERN),
+    float, PlainValidator(_read_duration(_LONGEST)), _render_duration, _schema(pattern=DURATION_PATTERN)
 ]
+Retention = Annotated[
+    float, PlainValidator(_read_duration(_LONGEST_KEPT)), _render_duration, _schema(pattern=DURATION_PATTERN)
+]
+"""How long records are kept: years, where the law says so."""
 Host = Annotated[str, PlainValidator(_read_host), _schema(minLength=1)]
 Proxies = Annotated[Network, PlainValidator(_read_network), _as_text, _schema(minLength=1)]
 Url = Annotated[Origin, PlainValidator(_read_origin), _as_text, _schema(pattern=r"^https?://|\x24\{")]
+Folder = Annotated[Path, PlainValidator(_read_folder), _as_text, _schema(minLength=1)]
 File = Annotated[Path, PlainValidator(_read_file), _as_text, _schema(minLength=1)]
 Prefix = Annotated[
     str,
@@ -358,7 +380,7 @@ HeaderValue = Annotated[
 ]
 Secret = Annotated[
     SecretStr,
-    PlainValidator(_read_secret),
+    PlainValidator(read_secret),
     PlainSerializer(_write_secret),
     WithJsonSchema(
         {

@@ -1,8 +1,7 @@
-"""What log lines are made of, in either format: times and exceptions."""
+"""What log lines are made of, in either format: texts, and what exceptions tell."""
 
 from __future__ import annotations
 
-import time
 import traceback
 from pathlib import Path
 from typing import Final
@@ -12,26 +11,7 @@ from gateway.errors import GatewayError
 MAX_TEXT: Final = 256
 """How much of a string that a client chose goes into a line, in characters."""
 
-_MILLISECONDS: Final = tuple(f"{number:03d}Z" for number in range(1000))
 _MAX_FRAMES: Final = 20
-
-
-class Stamp:
-    """Formats times as RFC 3339, UTC, milliseconds; remembers the last second, which most calls share."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last = (-1, "")
-
-    def __call__(self, seconds: float) -> str:
-        """Give the text for ``seconds`` since the epoch, not below 0."""
-        second = int(seconds)
-        last, text = self._last
-        if second != last:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._last = (second, text)  # one assignment, so that threads may share it
-        return text + _MILLISECONDS[int((seconds - second) * 1000)]
 
 
 def exception_fields(error: BaseException) -> dict[str, object]:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import structlog
 
 from gateway.core.printable import escape_controls
-from gateway.observe.fields import MAX_TEXT, Stamp, exception_fields
+from gateway.observe.fields import MAX_TEXT, exception_fields
 from gateway.observe.requests import JsonRequest, RequestLog, console_fields
 from gateway.observe.writer import LineWriter
+from gateway.render.outcome import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

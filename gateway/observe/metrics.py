@@ -51,11 +51,17 @@ _INDEX: Final = re.compile(r"\[[0-9]+\]")
 
 
 class Gauges(NamedTuple):
-    """What is read at each scrape rather than counted: functions that give the figure of now."""
+    """What is read at each scrape rather than counted: functions that give the figure of now.
+
+    ``audit_records`` gives how many there were by what became of them; ``audit_lag`` is in seconds.
+    """
 
     in_flight: Callable[[], int]
     connections: Callable[[], int]
     log_lines_dropped: Callable[[], int]
+    audit_records: Callable[[], Mapping[str, int]]
+    audit_lag: Callable[[], float]
+    audit_queue: Callable[[], int]
 
 
 class _Histogram:
@@ -298,6 +304,18 @@ class Metrics:
         for outcome, count in self._reloads.items():
             reloads.add_metric((outcome,), count)
         yield reloads
+        records = CounterMetricFamily(
+            "gateway_audit_records", "Audit records, by what became of them.", labels=("outcome",)
+        )
+        for fate, count in gauges.audit_records().items():
+            records.add_metric((fate,), count)
+        yield records
+        yield GaugeMetricFamily(
+            "gateway_audit_lag_seconds", "By how much the index is behind the ledger.", gauges.audit_lag()
+        )
+        yield GaugeMetricFamily(
+            "gateway_audit_queue", "Audit records that wait to be written.", gauges.audit_queue()
+        )
         yield CounterMetricFamily(
             "gateway_log_lines_dropped",
             "Log lines lost because nothing read them in time.",

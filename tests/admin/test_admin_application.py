@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from gateway.admin import AdminStatus, AdminToken, make_admin
+from gateway.admin import AdminError, AdminStatus, AdminToken, Reader, make_admin
 from gateway.errors import GatewayError
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,6 +33,7 @@ class Gateway:
         self.now = AdminStatus("rev1")
         self.metrics_text = b"gateway_in_flight 0.0\n"
         self.broken = False
+        self.audit = Reading()
 
     def status(self) -> AdminStatus:
         if self.broken:
@@ -57,7 +59,11 @@ def connect(aiohttp_client: AiohttpClient, gateway: Gateway) -> Connect:
             AdminToken.of("ops", "operator", "op-secret"),
         ]
         app = make_admin(
-            host=host, tokens=known if tokens else [], metrics=gateway.metrics, status=gateway.status
+            host=host,
+            tokens=known if tokens else [],
+            metrics=gateway.metrics,
+            status=gateway.status,
+            audit=gateway.audit,
         )
         return await aiohttp_client(app)
 
@@ -101,6 +107,36 @@ async def test_metrics(connect: Connect) -> None:
     assert await response.read() == b"gateway_in_flight 0.0\n"
 
 
+async def test_audit(connect: Connect, gateway: Gateway) -> None:
+    """Filters and ids are handed on, with the name of the token that asks and the address."""
+    client = await connect(tokens=True)
+    response = await client.get("/api/audit?code=invalid_type&since=7d&app=", headers=VIEWER)
+    assert response.status == 200
+    assert await response.json() == {"records": [], "next": None}
+    response = await client.get("/api/audit/some%2Fid", headers=VIEWER)
+    assert await response.json() == {"record": {}}
+    reader = Reader("dash", "127.0.0.1")
+    filters = {"code": "invalid_type", "since": "7d", "app": ""}
+    assert gateway.audit.asked == [(reader, filters), (reader, "some/id")]
+    for path in ("/api/audit", "/api/audit/1"):
+        assert (await client.get(path)).status == 401
+        assert (await client.post(path, headers=VIEWER)).status == 405
+    assert len(gateway.audit.asked) == 2
+
+
+async def test_audit_faults(connect: Connect, gateway: Gateway) -> None:
+    """A filter that stands twice, and whatever the reader says."""
+    client = await connect()
+    response = await client.get("/api/audit?app=a&app=b")
+    assert (response.status, await error_of(response)) == (400, "invalid_filter")
+    assert gateway.audit.asked == []
+    gateway.audit.fault = AdminError(503, "index_unavailable", "It is away.")
+    for path in ("/api/audit", "/api/audit/1"):
+        response = await client.get(path)
+        assert (response.status, await error_of(response)) == (503, "index_unavailable")
+    assert {reader for reader, _ in gateway.audit.asked} == {Reader("-", "127.0.0.1")}
+
+
 async def test_index_lists_the_paths(connect: Connect) -> None:
     """Every path that is listed is answered."""
     client = await connect()
@@ -109,7 +145,7 @@ async def test_index_lists_the_paths(connect: Connect) -> None:
     assert response.status == 200
     assert response.content_type == "text/plain"
     paths = [line.split()[0] for line in text.splitlines() if line.startswith("/")]
-    assert paths == ["/healthz", "/readyz", "/metrics"]
+    assert paths == ["/healthz", "/readyz", "/metrics", "/api/audit", "/api/audit/ID"]
     for path in paths:
         assert (await client.get(path)).status == 200
 
@@ -267,12 +303,14 @@ async def test_origins(connect: Connect, origin: str, status: int) -> None:
 def test_off_loopback_without_a_token_is_refused(host: str, gateway: Gateway) -> None:
     """Nothing listens for the world unprotected; the fault is one an operator can read."""
     with pytest.raises(GatewayError, match="needs at least one token"):
-        make_admin(host=host, tokens=[], metrics=gateway.metrics, status=gateway.status)
+        make_admin(host=host, tokens=[], metrics=gateway.metrics, status=gateway.status, audit=gateway.audit)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost"])
 def test_loopback_needs_no_token(host: str, gateway: Gateway) -> None:
-    assert make_admin(host=host, tokens=[], metrics=gateway.metrics, status=gateway.status)
+    assert make_admin(
+        host=host, tokens=[], metrics=gateway.metrics, status=gateway.status, audit=gateway.audit
+    )
 
 
 def test_a_token_never_shows_its_secret() -> None:

@@ -14,6 +14,7 @@ from aiohttp import ClientSession, web
 from gateway.admin import AdminStatus, make_admin, start_admin
 from gateway.errors import GatewayError
 from tests.support.raw import RawConnection, exchange, parse_responses
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,8 +26,9 @@ BIG = 32 * 1024 * 1024
 
 
 def make_app(metrics: bytes = b"gateway_in_flight 0.0\n") -> web.Application:
+    status = AdminStatus("rev1")
     return make_admin(
-        host="127.0.0.1", tokens=[], metrics=lambda: metrics, status=lambda: AdminStatus("rev1")
+        host="127.0.0.1", tokens=[], metrics=lambda: metrics, status=lambda: status, audit=Reading()
     )
 
 
@@ -135,7 +137,8 @@ async def test_a_bug_shows_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     def metrics() -> bytes:
         raise KeyError(CANARY.decode())
 
-    app = make_admin(host="127.0.0.1", tokens=[], metrics=metrics, status=lambda: AdminStatus("rev1"))
+    status = AdminStatus("rev1")
+    app = make_admin(host="127.0.0.1", tokens=[], metrics=metrics, status=lambda: status, audit=Reading())
     with caplog.at_level(logging.ERROR):
         async with listening(app) as port:
             received = await exchange(port, b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")

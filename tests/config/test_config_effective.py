@@ -126,6 +126,8 @@ def test_canonical_bytes_tell_configurations_apart() -> None:
         ({"errors": "problem", "deadlines": {"body": "1s"}}, []),
         ({"listen": {"port": 1}}, ["listen"]),
         ({"admin": {"tokens": [{"name": "a", "role": "viewer", "token": "t"}]}}, ["admin"]),
+        ({"audit": {"retention": "91d"}}, ["audit"]),
+        ({"audit": {"index": "postgresql://a:b@c"}, "admin": {"port": 2}}, ["admin", "audit"]),
         ({"admin": {"port": 2}, "listen": {"host": "::1"}}, ["listen", "admin"]),
     ],
 )

@@ -65,7 +65,8 @@ def test_the_shipped_configuration_holds_the_defaults() -> None:
             "contracts": {
                 "assistants-v1": {"openapi": "pack:assistants-v1", "prefix": "/v1", "upstream": "main"}
             },
-        }
+        },
+        context={"base": DEFAULT.absolute().parent},
     )
 
 
@@ -436,7 +437,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
         tmp_path,
         """\
         listen: {host: "${HOST}", prot: 1}
-        audit: {durability: batch}
+        candidate: {policies: {}}
         deadlines: {body: soon}
         upstreams:
           main: {urls: ["http://${H}:${P}", "http://b/c"], authorization: {file: "${F}"}}
@@ -447,7 +448,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     ) == [
         "1:10: environment variable HOST is not set",
         "1:27: unknown key 'prot'; did you mean 'port'?",
-        "2:1: audit is not available yet",
+        "2:1: candidate is not available yet",
         "3:13: expected a duration such as 250ms, 5s, 10m, 24h or 7d",
         "5:17: environment variable H is not set",
         "5:17: environment variable P is not set",

@@ -25,6 +25,7 @@ from gateway.core.types import Decision, Layer, Outcome, Phase, Violation
 from gateway.observe.metrics import Gauges, Metrics
 from gateway.wiring import Plan, compile_plan
 from tests.support.markdown import ROOT, page
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,10 @@ def test_the_image_s_health_check_asks_the_admin_listener(plan: Plan) -> None:
 
 
 def admin_paths() -> set[str]:
-    admin = make_admin(host="127.0.0.1", tokens=(), metrics=lambda: b"", status=lambda: AdminStatus("1"))
+    status = AdminStatus("1")
+    admin = make_admin(
+        host="127.0.0.1", tokens=(), metrics=lambda: b"", status=lambda: status, audit=Reading()
+    )
     return {resource.canonical for resource in admin.router.resources()}
 
 
@@ -210,7 +214,7 @@ def test_the_scrape_asks_the_admin_listener(plan: Plan) -> None:
 
 def exposed() -> dict[str, set[str]]:
     """Give every sample's name that the gateway exposes, with its labels."""
-    metrics = Metrics(Gauges(lambda: 0, lambda: 0, lambda: 0))
+    metrics = Metrics(Gauges(*[lambda: 0] * 3, lambda: {"written": 0}, *[lambda: 0] * 2))
     metrics.configured("1", operations=["o"], upstreams=["main"])
     fault = Violation("/x", "x", "invalid_value", "Invalid.", "/x", "x", Layer.CONTRACT)
     metrics.settled(

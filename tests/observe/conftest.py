@@ -104,6 +104,7 @@ _outcomes = st.builds(
     bytes_in=st.integers(0),
     bytes_out=st.integers(0),
     bytes_decoded=st.none() | st.integers(0),
+    rendered=st.none() | st.builds(list),
 )
 
 

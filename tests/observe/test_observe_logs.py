@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from gateway.core.types import Decision, Outcome
 from gateway.errors import GatewayError
 from gateway.observe import logs
-from gateway.observe.fields import Stamp
 from gateway.observe.requests import JsonRequest, console_fields
+from gateway.render.outcome import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +153,7 @@ def test_made_up_methods_do_not_pile_up_in_memory(allowed: Outcome) -> None:
     processor = JsonRequest()
     for number in range(3000):
         processor(None, "write", {"outcome": allowed._replace(method=f"M{number}")})
-    assert len(processor._common) <= 1024
+    assert len(processor._members._common) <= 1024
     assert '"method":"POST"' in processor(None, "write", {"outcome": allowed})
 
 

@@ -30,11 +30,23 @@ OWN_NAMES = {
     "gateway_config_info",
     "gateway_reloads",
     "gateway_log_lines_dropped",
+    "gateway_audit_records",
+    "gateway_audit_lag_seconds",
+    "gateway_audit_queue",
 }
 
 
 def make(*, configured: bool = True) -> Metrics:
-    metrics = Metrics(Gauges(in_flight=lambda: 3, connections=lambda: 5, log_lines_dropped=lambda: 7))
+    metrics = Metrics(
+        Gauges(
+            in_flight=lambda: 3,
+            connections=lambda: 5,
+            log_lines_dropped=lambda: 7,
+            audit_records=lambda: {"written": 11, "lost": 13, "refused": 17},
+            audit_lag=lambda: 1.5,
+            audit_queue=lambda: 19,
+        )
+    )
     if configured:
         metrics.configured("rev1", operations=["createMessage"], upstreams=["main"])
     return metrics

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 UNAVAILABLE = {"invalid_api_key", "not_allowed", "rate_limit_exceeded", "audit_unavailable"}
 """Codes that nothing refuses with yet."""
+AT_ONCE = 100
+"""Requests at a time; of more, some would not have sent their head when the second for it is over."""
 
 CONFIG = """\
 listen: {port: 0}
@@ -64,6 +66,7 @@ admin:
 trusted_proxies: [127.0.0.1]
 deadlines: {header: 1s, body: 1s}
 errors: %(errors)s
+audit: {directory: audit}
 upstreams:
   main: {urls: ["%(main)s"], authorization: "Bearer ${UPSTREAM_KEY}", timeouts: {first_byte: 1s}}
   held: {urls: ["%(main)s"], authorization: {file: token}}
@@ -128,9 +131,11 @@ class Stage:
         (self._config / "token").write_text(OWN.text, encoding="utf-8")
         (self._config / "odd").write_text(f"{OWN.text}\n{OWN.text}\x00", encoding="utf-8")
         self.path = self._config / "gateway.yaml"
+        self.audit = self._config / "audit"
         self.environ = {"UPSTREAM_KEY": OWN.text, "TMPDIR": str(temp), "GATEWAY_CACHE": str(cache)}
         self._arguments = ("serve", "-c", str(self.path), "--log-format", log_format)
         self._cwd = work
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -177,7 +182,8 @@ class Stage:
 
     async def ask(self, name: str, raw: bytes) -> Seen:
         """Send one request on a connection of its own, and keep what came back."""
-        return self.keep(name, await exchange(self.port, raw, timeout=20))
+        async with self._turn:
+            return self.keep(name, await exchange(self.port, raw, timeout=20))
 
     def keep(self, name: str, received: bytes) -> Seen:
         """Keep what came back, but for the one field that is relayed and may hold a canary."""
@@ -245,6 +251,7 @@ async def test_canaries(stage: Stage) -> None:
     assert stage.leaks() == []
     assert list(stage.written[-1].iterdir()), "nothing was cached, so that no file was looked at"
     _check_log(stage)
+    _check_audit(stage.audit)
 
 
 async def _refusals(stage: Stage) -> None:
@@ -365,3 +372,20 @@ def _check_log(stage: Stage) -> None:
     assert any(UPSTREAM.text == event.get("upstream_request_id") for event in events)
     refused = [event for event in events if event["event"] == "reload_refused"]
     assert len(refused) == len(FAULTY)
+
+
+def _check_audit(directory: Path) -> None:
+    """Find texts in the records' own fields only, as in the log, and in no other file of the trail."""
+    segments = list(directory.glob("ledger/*/*.jsonl"))
+    lines = [line for path in segments for line in path.read_text("ascii").splitlines()]
+    assert len(lines) > len(SENT) + len(CASES)
+    assert [line for line in lines if leaks_of_line(line)] == []
+    records = [json.loads(line) for line in lines]
+    for name in RECORD_FIELDS:
+        assert any(RECORDED.text in record.get(name, "") for record in records), name
+    assert {record["kind"] for record in records} >= {"request", "connection", "config", "lifecycle"}
+    index = list(directory.glob("index.sqlite*"))
+    assert [path for path in index if leaks(path.read_bytes(), (SECRET, OWN, TEXT, SHORT))] == []
+    others = [path for path in directory.rglob("*") if path.is_file() and path not in (*segments, *index)]
+    assert {path.name for path in others} >= {"instance", "lock"}
+    assert [path for path in others if leaks(path.name.encode() + path.read_bytes())] == []

@@ -65,7 +65,8 @@ async def test_a_request_under_way_is_finished(tmp_path: Path, number: int) -> N
                 await client.read_end()
             assert await asyncio.to_thread(gateway.wait) == 0
             names = [event["event"] for event in gateway.events()]
-            assert names == ["started", "request", "draining", "request", "stopped"]
+            heads = ["audit_head"] * 2
+            assert names == ["started", "request", "draining", "request", *heads, "stopped"]
             assert gateway.events("draining")[0]["in_flight"] == 1
             assert gateway.events("request")[1]["decision"] == "allow"
     assert gateway.errors == []
@@ -136,4 +137,5 @@ async def test_nothing_under_way(tmp_path: Path) -> None:
     async with Recorder() as upstream:
         with serving(tmp_path, upstream) as gateway:
             assert await asyncio.to_thread(gateway.stop) == 0
-            assert [event["event"] for event in gateway.events()] == ["started", "draining", "stopped"]
+            names = [event["event"] for event in gateway.events()]
+            assert names == ["started", "draining", "audit_head", "audit_head", "stopped"]

@@ -102,13 +102,15 @@ def test_a_configuration_that_is_gone(running: Program, config: Path) -> None:
     assert running.ready()[1] == before
 
 
-@pytest.mark.parametrize("section", ["listen", "admin"])
+@pytest.mark.parametrize("section", ["listen", "admin", "audit"])
 def test_what_needs_a_restart_is_refused_whole(running: Program, config: Path, section: str) -> None:
-    """A change of the addresses is not half done: what changed with it stays as it was, too."""
+    """A change of the addresses, or of the audit trail, is not half done: what changed with it stays, too."""
     before = running.ready()[1]
     good = config.read_text(encoding="utf-8")
     try:
-        changed = good.replace(f"{section}: {{port: 0}}", f"{section}: {{port: 4711}}")
+        changed = good.replace(f"{section}: {{port: 0}}\n", f"{section}: {{port: 4711}}\n")
+        if section == "audit":
+            changed += "audit: {directory: elsewhere}\n"
         assert changed != good
         config.write_text(changed + "errors: problem\n", encoding="utf-8")
         [fault] = reload(running, "reload_refused")["faults"]

@@ -30,7 +30,7 @@ def ask(port: int) -> tuple[int, bytes]:
 async def test_tls_on_both_sides(tmp_path: Path) -> None:
     """A gateway before a gateway that serves HTTPS; a third that does not trust it delivers nothing."""
     async with Recorder(default=ok(ANSWER)) as upstream:
-        path = write_config(tmp_path / "inner.yaml", upstream.port)
+        path = write_config(tmp_path / "inner.yaml", upstream.port, "audit: {directory: inner}\n")
         text = path.read_text(encoding="utf-8")
         tls = f"tls: {{certificate: {TLS}/certificate.pem, key: {TLS}/key.pem}}"
         path.write_text(text.replace("listen: {port: 0}", f"listen: {{port: 0, {tls}}}"), encoding="utf-8")
@@ -40,10 +40,10 @@ async def test_tls_on_both_sides(tmp_path: Path) -> None:
             assert await asyncio.to_thread(ask, inner.port) == (200, ANSWER)
             assert upstream.requests[-1].header("x-forwarded-proto") == "https"
 
-            path = write_config(tmp_path / "outer.yaml", inner.address)
+            path = write_config(tmp_path / "outer.yaml", inner.address, "audit: {directory: outer}\n")
             text = path.read_text(encoding="utf-8")
             strange = tmp_path / "strange.yaml"
-            strange.write_text(text, encoding="utf-8")
+            strange.write_text(text.replace("directory: outer", "directory: strange"), encoding="utf-8")
             path.write_text(
                 text.replace('"]}}', f'"], tls: {{ca: {TLS}/certificate.pem}}}}}}', 1), encoding="utf-8"
             )

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from gateway.ports import AuditLog
+
 SMALL = 4096
 """The most bytes that a body of /v1/messages may have."""
 BIG = 8 * 1024 * 1024
@@ -189,6 +191,7 @@ class Plane:
         drain: float = 0,
         leftovers: bool = False,
         patience: float = TIMEOUT,
+        audit: AuditLog | None = None,
     ) -> None:
         """Take an upstream's urls and settings. ``leftovers``: requests may be under way at the end.
 
@@ -206,7 +209,7 @@ class Plane:
             capacity or Capacity(),
             trusted_proxies=tuple(map(ip_network, trusted)),
         )
-        self.server = GatewayServer(self.loop, self.snapshot, (self.outcomes,))
+        self.server = GatewayServer(self.loop, self.snapshot, (self.outcomes,), audit)
         self.listener = Listener(self.server, drain=drain)
         self._tls = tls
         self._leftovers = leftovers

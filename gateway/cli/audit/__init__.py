@@ -1,0 +1,1 @@
+"""``gateway audit``: the verbs on the audit trail, one file for each."""
