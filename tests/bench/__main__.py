@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tests.bench import hostile, machine, report, slowness
+from tests.bench import audit, hostile, machine, report, slowness
 from tests.bench.bodies import BODIES
 from tests.bench.faults import BenchError, MissingToolError
 from tests.bench.peers import PEERS, tool
@@ -129,6 +129,10 @@ def _requests(options: argparse.Namespace, cores: machine.Cores, home: Path) -> 
     return report.section(measure(plan, cores, home, _progress), plan)
 
 
+def _audit(_options: argparse.Namespace, cores: machine.Cores, home: Path) -> report.Section:
+    return audit.section(audit.measure(cores, home, _progress))
+
+
 def _slow(_options: argparse.Namespace, cores: machine.Cores, home: Path) -> report.Section:
     return slowness.section(slowness.measure(cores, home, _progress))
 
@@ -140,6 +144,7 @@ def _hostile(_options: argparse.Namespace, cores: machine.Cores, home: Path) -> 
 SECTIONS: dict[str, Callable[[argparse.Namespace, machine.Cores, Path], report.Section]] = {
     "requests": _requests,
     "slow": _slow,
+    "audit": _audit,
     "hostile": _hostile,
 }
 """The parts of the bench, in order; ``--peers`` and all other options are those of ``requests``."""

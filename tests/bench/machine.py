@@ -155,6 +155,11 @@ def memory(pid: int) -> Memory:
     return Memory(rss, sum(_kib(member, "smaps_rollup", "Pss:") for member in members))
 
 
+def resident(pid: int) -> int:
+    """Give the KiB that ``pid`` alone has resident."""
+    return _kib(pid, "status", "VmRSS:")
+
+
 def exact_cpu_time(pid: int) -> float:
     """Read the CPU seconds of all threads of ``pid`` alone, to the nanosecond (/proc/PID/task/TID/schedstat).
 

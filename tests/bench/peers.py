@@ -87,7 +87,8 @@ def nginx_command(configuration: Path) -> list[str]:
     return [nginx, "-p", str(configuration.parent), "-e", str(errors), "-c", str(configuration)]
 
 
-def _gateway(home: Path, port: int, upstream: int, more: str = "") -> list[str]:
+def gateway_command(home: Path, port: int, upstream: int, more: str = "") -> list[str]:
+    """Give the command of a gateway on ``port``; ``more`` are the last lines of its configuration."""
     (admin,) = free_ports(1)
     file = home / f"gateway-{port}.yaml"
     file.write_text(_GATEWAY.format(port=port, admin=admin, upstream=upstream) + more, encoding="utf-8")
@@ -95,11 +96,11 @@ def _gateway(home: Path, port: int, upstream: int, more: str = "") -> list[str]:
 
 
 def _gateway_of_one(home: Path, port: int, upstream: int) -> list[str]:
-    return _gateway(home, port, upstream, _ONE)
+    return gateway_command(home, port, upstream, _ONE)
 
 
 def _gateway_of_many(home: Path, port: int, upstream: int) -> list[str]:
-    return _gateway(home, port, upstream, _ONE + _MANY.format(file=write_contract(home, MANY - 1)))
+    return gateway_command(home, port, upstream, _ONE + _MANY.format(file=write_contract(home, MANY - 1)))
 
 
 def _plain(_home: Path, port: int, upstream: int) -> list[str]:
@@ -114,7 +115,7 @@ def _nginx(home: Path, port: int, upstream: int) -> list[str]:
 PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
-        Peer("gateway", _gateway, "gateway serve, 1 process, everything on"),
+        Peer("gateway", gateway_command, "gateway serve, 1 process, everything on"),
         Peer(
             "plain",
             _plain,

@@ -4,9 +4,10 @@ The real program takes valid, refused, broken, slow, abandoned and compressed re
 of its upstream, all mixed, for N seconds (600). Each kind is tried once at first; then the figures of a
 gateway at rest are taken, and the load begins. At the end everything has to be as it was.
 
-Exit 0 when every answer was right, each request left exactly one log line with the right status, nothing is
-counted as under way that is not, the descriptors are those of the beginning, and memory does not grow; 1
-with what was otherwise; 2 for a wrong command line; 130 when interrupted.
+Exit 0 when every answer was right, each request left exactly one log line and one record with the right
+status, nothing is counted as under way that is not, the descriptors are those of the beginning, and memory
+does not grow (of the process that serves); 1 with what was otherwise; 2 for a wrong command line; 130 when
+interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tests.bench.machine import PROC, memory
+from tests.bench.machine import PROC, resident
 from tests.bench.soak_clients import QUICK, SLOW, Clients
 from tests.bench.soak_ledger import Ledger
 from tests.bench.soak_upstream import Upstream
@@ -56,6 +57,7 @@ upstreams:
     timeouts: {{connect: {deadline}s, first_byte: {deadline}s, idle: {deadline}s}}
 contracts:
   assistants-v1: {{openapi: pack:assistants-v1, prefix: /v1, upstream: main}}
+audit: {{directory: {audit}}}
 """
 
 
@@ -109,7 +111,7 @@ class Gateway:
         """Look at it."""
         metrics = await self.metrics()
         return Sample(
-            memory(self.process.pid).rss,
+            resident(self.process.pid),
             len(list((PROC / str(self.process.pid) / "fd").iterdir())),
             int(metrics["gateway_in_flight", {}]),
             int(metrics["gateway_connections", {}]),
@@ -122,7 +124,8 @@ class Gateway:
 async def _gateway(home: Path, upstream: int, ledger: Ledger) -> AsyncIterator[Gateway]:
     """Run the program until the block ends; then it has to end in order, its standard error empty."""
     file, errors = home / "gateway.yaml", home / "errors"
-    file.write_text(_CONFIG.format(upstream=upstream, deadline=DEADLINE), encoding="utf-8")
+    text = _CONFIG.format(upstream=upstream, deadline=DEADLINE, audit=home / "audit")
+    file.write_text(text, encoding="utf-8")
     with errors.open("wb") as error_file:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "serve", "-c", str(file)),
@@ -217,6 +220,7 @@ async def _soak(home: Path, seconds: float) -> Ledger:
                 f"{counted:.0f} requests are counted, {ledger.sent} were sent; {dropped:.0f} lines dropped"
             )
     ledger.close()
+    ledger.compare(home / "audit")
     return ledger
 
 
@@ -254,7 +258,10 @@ def main(arguments: list[str]) -> int:
         return 130
     for fault in ledger.faults:
         _tell(f"fault: {fault}")
-    _tell(f"{ledger.sent} requests, {ledger.lines} log lines, {ledger.fault_count} faults")
+    _tell(
+        f"{ledger.sent} requests, {ledger.lines} log lines, {ledger.records} records, "
+        f"{ledger.fault_count} faults"
+    )
     return 1 if ledger.fault_count else 0
 
 

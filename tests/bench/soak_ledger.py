@@ -1,19 +1,34 @@
-"""What was sent against what the gateway logged: exactly one line for each request, with the right status."""
+"""What was sent against what the gateway logged and recorded: for each request one line, and one record."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from gateway.audit.segments import segments, streams
+from gateway.audit.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MAX_FAULTS: Final = 20
 """How many faults are kept to be told; the others are only counted."""
 
 
+def _lines(directory: Path) -> Iterator[bytes]:
+    for _, folder in streams(directory):
+        for segment in segments(folder):
+            with segment.path.open("rb") as file:
+                yield from file
+
+
 class Ledger:
     """Every request that is sent is announced here before; every line of the log is told to it.
 
-    ``sent`` counts requests, ``lines`` the log's lines of requests; ``faults`` is what did not fit, in words.
+    ``sent`` counts requests, ``lines`` the log's lines of requests, ``records`` those of the audit trail;
+    ``faults`` is what did not fit, in words.
     """
 
     def __init__(self) -> None:
@@ -23,6 +38,8 @@ class Ledger:
         self.faults: list[str] = []
         self._expected: dict[str, tuple[str, frozenset[int]]] = {}
         self._nameless: Counter[int] = Counter()
+        self._logged: dict[str, int] = {}
+        self.records = 0
 
     def announce(self, name: str, *statuses: int) -> str:
         """Give the id for a request whose line will have one of ``statuses``; ``name`` is for faults."""
@@ -44,6 +61,7 @@ class Ledger:
                 self.fault(f"logged: {line.decode(errors='replace').strip()}")
             return
         self.lines += 1
+        self._logged[event["request_id"]] = event["status"]
         request_id, status = event.get("client_request_id"), event["status"]
         if request_id is None:
             self._nameless[status] -= 1
@@ -63,6 +81,25 @@ class Ledger:
     def missing(self) -> int:
         """How many lines are still to come."""
         return self.sent - self.lines
+
+    def compare(self, directory: Path) -> None:
+        """Note where the audit trail in ``directory`` does not tell what the log does.
+
+        Each line has one record: of the request, or of the connection where its head never was whole.
+        """
+        if found := verify(directory).faults:
+            self.fault(f"the ledger is not intact: {found[0]}")
+        without = dict(self._logged)
+        connections = 0
+        for record in map(json.loads, _lines(directory)):
+            self.records += 1
+            if record["kind"] == "request":
+                if without.pop(record["id"], None) != record["status"]:
+                    self.fault(f"a record that no line tells of, or a second one: {record}")
+            elif record["kind"] == "connection":
+                connections += record["count"]
+        if connections != len(without):
+            self.fault(f"{len(without)} lines have no record, {connections} connections are recorded")
 
     def close(self) -> None:
         """Note what never came, at the end."""

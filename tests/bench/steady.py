@@ -28,9 +28,13 @@ _HEAD: Final = re.compile(
 
 
 class SteadyClient:
-    """Sends ``body`` to 127.0.0.1:``port`` ``rate`` times a second; a context manager that closes it."""
+    """Sends ``body`` to 127.0.0.1:``port`` ``rate`` times a second; a context manager that closes it.
 
-    def __init__(self, port: int, body: Body, rate: float) -> None:
+    At most ``connections`` are open; select(2) takes fewer than 1,024.
+    """
+
+    def __init__(self, port: int, body: Body, rate: float, *, connections: int = MAX_CONNECTIONS) -> None:
+        self._connections = connections
         self._port = port
         self._rate = rate
         lines = "".join(f"{name}: {value}\r\n" for name, value in FIELDS)
@@ -83,12 +87,12 @@ class SteadyClient:
 
     def _send_one(self, due: float) -> None:
         chosen = self._idle()
-        if chosen is None and len(self._busy) < MAX_CONNECTIONS:
+        if chosen is None and len(self._busy) < self._connections:
             chosen = socket.create_connection(("127.0.0.1", self._port), 5.0)
             chosen.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if chosen is None:
             raise BenchError(
-                f"{MAX_CONNECTIONS} requests are unanswered: too slow for {self._rate:g} a second"
+                f"{self._connections} requests are unanswered: too slow for {self._rate:g} a second"
             )
         chosen.sendall(self._request)
         self._busy[chosen] = due, bytearray()
