@@ -3,10 +3,12 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS  ?= tests
+JOBS   ?= auto
 SECONDS ?= 600
+KILLS   ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format typecheck unit bench fuzz soak lock clean
+.PHONY: help run test lint format typecheck unit bench fuzz soak torture lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -46,9 +48,9 @@ lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/.dev $(VENV)/sdk-1.14.3/.done $(VENV)/json-schema-suite/.done  ## the tests, with branch coverage
+unit: $(VENV)/.dev $(VENV)/sdk-1.14.3/.done $(VENV)/json-schema-suite/.done  ## the tests, JOBS at a time, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage run -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -61,6 +63,9 @@ bench: $(VENV)/.dev  ## CPU per request beside nginx and a plain aiohttp gateway
 
 soak: $(VENV)/.dev  ## endurance under hostile load, SECONDS=600
 	$(BIN)/python -m tests.bench.soak --seconds $(SECONDS)
+
+torture: $(VENV)/.dev  ## kill the gateway under load, KILLS=100 times in each mode, and check its ledger
+	$(BIN)/python -m tests.bench.torture --kills $(KILLS)
 
 fuzz: $(VENV)/.dev  ## look for inputs that break an invariant, for SECONDS (600)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)

@@ -54,7 +54,7 @@ def test_modules_are_short() -> None:
 
 
 AWAITED = {
-    "audit_unavailable", "invalid_api_key", "not_allowed", "rate_limit_exceeded",
+    "invalid_api_key", "not_allowed", "rate_limit_exceeded",
 }  # fmt: skip
 """Codes of phases whose seams are there and which are not served yet."""
 
@@ -63,7 +63,7 @@ def test_every_code_is_used() -> None:
     """Each code of the table is given somewhere else in the source, but for those of later phases."""
     used: set[str] = set()
     for name, tree in TREES.items():
-        if name != "core/codes.py":
+        if name != "core/codes.py" and not name.startswith("audit/"):  # which reads codes, and gives none
             used |= strings(tree)
     numbers = {
         f"{kind}_{end}" for kind in ("integer", "decimal") for end in ("below_min_value", "above_max_value")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tomllib
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import __version__
 from gateway.admin import AdminStatus, make_admin
+from gateway.audit.query import FILTERS
 from gateway.cli.app import app
 from gateway.config.availability import PENDING
 from gateway.config.schema import build
@@ -27,6 +29,7 @@ from gateway.observe.logs import configure
 from gateway.observe.metrics import Gauges, Metrics
 from gateway.upstream import reading
 from tests.support.markdown import ROOT, anchors, blocks, links, page, quoted, section, table
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +39,7 @@ PAGES = (
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "docs/reference.md",
+    "docs/audit.md",
     "docs/contracts.md",
     "docs/hostile-input.md",
     "config/openapi/README.md",
@@ -112,17 +116,32 @@ def test_the_readme_lists_what_is_not_available_yet() -> None:
 # The command line.
 
 
+def commands_of(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Give all commands below a group, those of its groups by both names."""
+    for own, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{name}{own} ")
+        else:
+            yield f"{name}{own}", command
+
+
 def test_the_readme_lists_every_command_with_its_options() -> None:
     """Both ways: no command or option is missing, none is invented."""
     text = section(README, "The command line")
-    rows = {row[0].strip("`").split()[1]: row[0] for row in table(text, "command")}
-    group: Any = typer.main.get_command(app)
-    commands = group.commands
+    rows = {}
+    for row in table(text, "command"):
+        _, *words = row[0].strip("`").split()
+        rows[" ".join(takewhile(re.compile("[a-z]+").fullmatch, words))] = row[0]
+    filters = {f"--{name.replace('_', '-')}" for name in FILTERS}
+    assert {quoted(row[0])[0] for row in table(page("docs/audit.md"), "filter")} == filters
+    commands = dict(commands_of(typer.main.get_command(app)))
     assert set(rows) == set(commands)
     for name, command in commands.items():
         options = [option.opts for option in command.params if option.param_type_name == "option"]
         named = set(re.findall(r"(?<!\S)\[?(--?[a-z-]+)", rows[name]))
         assert named <= {spelling for spellings in options for spelling in spellings}, name
+        if "[FILTERS]" in rows[name]:
+            options = [spellings for spellings in options if spellings[0] not in filters]
         for spellings in options:
             assert named & set(spellings) or spellings == ["--app"], (name, spellings)
     assert "`--app NAME` of `validate` and `schema`" in text
@@ -171,7 +190,7 @@ def test_the_reference_has_the_limits() -> None:
 
 def test_the_reference_has_every_metric_with_its_labels() -> None:
     """What a scrape shows is what the table lists."""
-    metrics = Metrics(Gauges(lambda: 0, lambda: 0, lambda: 0))
+    metrics = Metrics(Gauges(*[lambda: 0] * 3, lambda: {"written": 0}, *[lambda: 0] * 2))
     metrics.configured("1", operations=["o"], upstreams=["main"])
     metrics.settled(FULL)
     exposed = {}
@@ -198,7 +217,10 @@ def test_the_reference_has_every_log_field() -> None:
 
 def test_the_reference_has_the_admin_paths() -> None:
     """The paths of the admin listener are the ones that the table lists."""
-    admin = make_admin(host="127.0.0.1", tokens=(), metrics=lambda: b"", status=lambda: AdminStatus("1"))
+    status = AdminStatus("1")
+    admin = make_admin(
+        host="127.0.0.1", tokens=(), metrics=lambda: b"", status=lambda: status, audit=Reading()
+    )
     served = {resource.canonical for resource in admin.router.resources()}
     assert {quoted(row[0])[0] for row in table(REFERENCE, "path")} == served
 
