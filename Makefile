@@ -6,9 +6,10 @@ TESTS  ?= tests
 JOBS   ?= auto
 SECONDS ?= 600
 KILLS   ?= 100
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format typecheck unit bench fuzz soak torture lock clean
+.PHONY: help run test lint format typecheck unit bench fuzz soak torture outage lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -66,6 +67,9 @@ soak: $(VENV)/.dev  ## endurance under hostile load, SECONDS=600
 
 torture: $(VENV)/.dev  ## kill the gateway under load, KILLS=100 times in each mode, and check its ledger
 	$(BIN)/python -m tests.bench.torture --kills $(KILLS)
+
+outage: $(VENV)/.dev  ## PostgreSQL gone for MINUTES=5 under load, and back
+	$(BIN)/python -m tests.bench.outage --minutes $(MINUTES)
 
 fuzz: $(VENV)/.dev  ## look for inputs that break an invariant, for SECONDS (600)
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS)

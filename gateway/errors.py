@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
 class GatewayError(Exception):
-    """The base of all errors that an operator is shown. Its text is one or more whole sentences."""
+    """The base of all errors that an operator is shown. Its text is one or more whole sentences.
+
+    ``exit_status`` is that of a command which it ends: 2 where 1 would be an answer, as of ``audit verify``.
+    """
+
+    exit_status: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,6 +39,8 @@ class Fault:
 
 class ConfigError(GatewayError):
     """A configuration or a document it names cannot be used. Carries every fault found, in order."""
+
+    exit_status = 2
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults: tuple[Fault, ...] = tuple(faults)

@@ -47,6 +47,12 @@ class UpstreamFault(NamedTuple):
 class ResponseSink(Protocol):
     """Takes a response as it comes. After ``response_end`` or ``response_fault`` nothing follows."""
 
+    def request_sent(self, body: bytes) -> None:
+        """Take the request's body out of the very buffer that is handed to the socket now.
+
+        Only where that is asked for; at most once, before the response; never where nothing is sent.
+        """
+
     def response_head(self, head: ResponseHead) -> None:
         """Take the final response's head."""
 
@@ -125,19 +131,29 @@ class AuditLog(Protocol):
     def available(self) -> bool:
         """Whether new requests may be taken on: what they do could be recorded."""
 
-    def connection(self, client_ip: str, code: str, size: int, seconds: float) -> None:
+    def connection(self, client_ip: str, code: str, size: int, seconds: float | None) -> None:
         """Write down a connection that ended with ``size`` bytes that never became a whole request head.
 
-        ``code`` says why it ended, ``seconds`` how long after the first of them.
+        ``code`` says why it ended, ``seconds`` how long after the first of them, None where nobody looked.
         """
 
     def judged(self, operation: Operation, verdict: Verdict, body: bytes) -> object:
-        """Take what the record needs of a body that was judged; what is given is for the other two."""
+        """Take what the record needs of a body that was judged; what is given is for the other three."""
 
     def intend(
-        self, request_id: str, permit: Permit, judged: object, release: Callable[[bool], None]
+        self,
+        so_far: Callable[[], Outcome],
+        head: RequestHead,
+        judged: object,
+        release: Callable[[bool], None],
     ) -> bool:
-        """Write down that a request is about to be forwarded; False if nobody needs to wait for that."""
+        """Write down that a request is about to be forwarded; False if nobody needs to wait for that.
+
+        ``so_far`` gives what is known of the exchange; it is called only where that is written down.
+        """
+
+    def sent(self, judged: object, body: bytes) -> object:
+        """Take what the record needs of a body as it was sent; gives what takes the place of ``judged``."""
 
     def record(
         self,
@@ -167,6 +183,10 @@ class NoAudit:
     def intend(self, *_: object) -> bool:
         """Let the request go on."""
         return False
+
+    def sent(self, *_: object) -> object:
+        """Take nothing."""
+        return None
 
     def record(self, *_: object) -> bool:
         """Let the response go on."""

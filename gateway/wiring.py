@@ -287,10 +287,11 @@ class Pools:
     def replace(self, plan: Plan) -> dict[str, Pool]:
         """Give the plan's pools by upstream name; the ones that it no longer has are retired."""
         before = self._pools
+        tell_sent = plan.config.audit.verify_sent
         self._pools = {
             name: before[name]
             if name in before and before[name][0] == upstream and upstream.tls is None
-            else (upstream, Pool(self._loop, _settings(upstream), plan.upstream_tls.get(name)))
+            else (upstream, Pool(self._loop, _settings(upstream, tell_sent), plan.upstream_tls.get(name)))
             for name, upstream in plan.config.upstreams.items()
         }
         kept = {id(pool) for _, pool in self._pools.values()}
@@ -305,7 +306,7 @@ class Pools:
             pool.retire()
 
 
-def _settings(upstream: Upstream) -> UpstreamSettings:
+def _settings(upstream: Upstream, tell_sent: bool) -> UpstreamSettings:
     secret = upstream.authorization
     return UpstreamSettings(
         tuple(map(str, upstream.urls)),
@@ -315,6 +316,7 @@ def _settings(upstream: Upstream) -> UpstreamSettings:
         upstream.pool,
         None if secret is None else secret.get_secret_value(),
         upstream.forwarded,
+        tell_sent,
     )
 
 

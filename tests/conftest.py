@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.postgresql import Postgresql
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,3 +25,10 @@ def _frames() -> Iterator[None]:
     yield
     if sys.getrecursionlimit() != limit:
         sys.setrecursionlimit(limit)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """Run a PostgreSQL server; a test that stops it starts it again."""
+    with Postgresql() as server:
+        yield server

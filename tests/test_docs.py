@@ -24,7 +24,7 @@ from gateway.config.units import parse_duration, render_size
 from gateway.core import chunked, encodings, fields, head
 from gateway.core.codes import CODES
 from gateway.core.types import Decision, Layer, Outcome, Phase, Violation
-from gateway.listener import connection, exchange
+from gateway.listener import bounds, exchange
 from gateway.observe.logs import configure
 from gateway.observe.metrics import Gauges, Metrics
 from gateway.upstream import reading
@@ -53,7 +53,7 @@ FAULT = Violation("/x", "x", "invalid_value", "Invalid.", "/x", "x", Layer.CONTR
 FULL = Outcome(
     request_id="1", time=0.0, duration_ms=1.0, client_ip="127.0.0.1", revision="1", phase=Phase.SCHEMA,
     decision=Decision.REJECT, status=400, code="invalid_value", method="POST", path="/", operation="o",
-    contract="c", thread_id="t", app="-", client_request_id="r", upstream_request_id="u", trace_id="1",
+    contract="c", thread_id="t", app="a", client_request_id="r", upstream_request_id="u", trace_id="1",
     user_agent="a", sdk_retry="0", violations=(FAULT,) * 100, upstream="main", upstream_status=200,
     upstream_attempts=1, upstream_outcome="complete", upstream_ms=1.0, overhead_us=1.0, bytes_in=1,
     bytes_out=1, bytes_decoded=1,
@@ -118,7 +118,9 @@ def test_the_readme_lists_what_is_not_available_yet() -> None:
 
 def commands_of(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Give all commands below a group, those of its groups by both names."""
-    for own, command in group.commands.items():
+    context = group.make_context(group.name, [], resilient_parsing=True)
+    for own in group.list_commands(context):  # which loads them, if need be
+        command = group.get_command(context, own)
         if hasattr(command, "commands"):
             yield from commands_of(command, f"{name}{own} ")
         else:
@@ -180,9 +182,9 @@ def test_the_reference_has_the_limits() -> None:
     assert rows["trailer section (read and dropped)"] == render_size(chunked.MAX_TRAILERS)
     assert rows["window of a zstd body"] == render_size(encodings.MAX_WINDOW)
     skipped = "refused body that is read and dropped to keep the connection"
-    assert rows[skipped] == render_size(exchange.SKIPPABLE)
+    assert rows[skipped] == render_size(bounds.SKIPPABLE)
     kept = "requests kept while an earlier one of the connection is answered"
-    assert rows[kept] == render_size(connection.MAX_BUFFERED)
+    assert rows[kept] == render_size(bounds.MAX_BUFFERED)
     upstream = f"{render_size(reading.MAX_HEAD)},{reading.MAX_FIELDS}fields"
     assert rows["upstream's response head"] == upstream
     assert str(exchange.CLIENT_GONE) in section(REFERENCE, "How requests end")

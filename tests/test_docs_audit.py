@@ -5,15 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from gateway.audit.chain import ROOT, SEAL_LENGTH, unseal
-from gateway.audit.proof import MAX_LISTED
-from gateway.audit.records import MAX_FAULTS, MAX_TORN
+from gateway.audit.beginnings import Beginning
+from gateway.audit.chain import ROOT, SEAL_LENGTH, Link, unseal
+from gateway.audit.proof import MAX_LISTED, ChainFault
+from gateway.audit.records import MAX_FAULTS
+from gateway.audit.recovery import MAX_TEXT
 from gateway.audit.segments import segment_name
 from gateway.audit.stream import SEGMENT_BYTES
+from gateway.audit.verify import Verification
+from gateway.cli.audit.verify import tell
 from gateway.config.model import Audit
 from tests.support.markdown import blocks, page, quoted, section, table
+
+if TYPE_CHECKING:
+    import pytest
 
 PAGE = page("docs/audit.md")
 SCHEMA: dict[str, Any] = json.loads(page("gateway/audit/record.schema.json"))
@@ -58,7 +65,21 @@ def test_modes_and_figures_are_those_of_the_program() -> None:
     modes = [quoted(row[0])[0] for row in table(section(PAGE, "Durability"), "mode")]
     assert modes == list(get_args(Audit.model_fields["durability"].annotation))
     assert f"begun at {SEGMENT_BYTES >> 20} MiB" in PAGE
-    assert f"the first {MAX_TORN >> 10} KiB" in PAGE
+    assert f"the first {MAX_TEXT >> 10} KiB" in PAGE
     assert f"the first {MAX_FAULTS})" in PAGE
     assert (MAX_LISTED, "A hundred are listed" in PAGE) == (100, True)
     assert segment_name(943, "20270115T09") in PAGE
+
+
+def test_what_verify_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """The two lines of the page, a fault and whose word it is that something was pruned, to the letter."""
+    name, ops = "0123456789abcdef.0", "0123456789abcdef.ops"
+    found = Verification(
+        beginnings={name: Beginning(Link(942, ROOT.hash), ops, 17, "2027-04-15T10:01:00.000Z")}
+    )
+    changed = "the line was changed: its hash is another"
+    found.told.add(ChainFault(f"{name}/{segment_name(943, '20270115T09')}", 17, 959, changed))
+    tell(found)
+    (fault,) = blocks(section(PAGE, "Verify"), "text")
+    (pruned,) = blocks(section(PAGE, "Prune"), "text")
+    assert capsys.readouterr().out.splitlines()[:2] == [fault.strip(), pruned.strip()]

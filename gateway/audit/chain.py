@@ -28,9 +28,11 @@ SEAL_LENGTH: Final = len(',"hash":""}\n') + 64
 
 STREAM: Final = re.compile(r"[0-9a-f]{16}\.(?:[0-9]{1,4}|ops)")
 """A stream's name: the instance and the slot, or ``ops`` for the supervisor's."""
+OPS: Final = ".ops"
+"""How the names of supervisors' streams end."""
 
 _START: Final = re.compile(
-    rb'\{"v":([0-9]{1,9}),"stream":"([0-9a-z.]{1,32})","seq":([1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})",'
+    rb'\{"v":([0-9]{1,9}),"stream":"([0-9a-z.]{1,32})","seq":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})",'
 )
 _SEAL: Final = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 

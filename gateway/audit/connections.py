@@ -33,12 +33,12 @@ class Connections:
         client_ip: str,
         code: str,
         size: int,
-        seconds: float,
+        seconds: float | None,
         *,
         mark: Mark | None = None,
         status: int | None = None,
     ) -> None:
-        """Take one: where from, why it ended, how many bytes it sent (0: unknown), and how long it took.
+        """Take one: where from, why it ended, how many bytes it sent, and how long it took, if known.
 
         ``mark`` is that of the answer, ``status`` its status, where there was one.
         """
@@ -55,8 +55,8 @@ class Connections:
                 code=code,
                 status=status,
                 client_ip=client_ip,
-                duration_ms=seconds * 1e3,
-                bytes_in=size or None,
+                duration_ms=None if seconds is None else seconds * 1e3,
+                bytes_in=size,
             )
         )
 

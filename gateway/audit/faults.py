@@ -8,6 +8,8 @@ from gateway.errors import GatewayError
 class AuditError(GatewayError):
     """The ledger, its keys or its index cannot be used. The text tells the file and what the system said."""
 
+    exit_status = 2
+
 
 class StreamTaken(AuditError):
     """Another process writes the stream."""

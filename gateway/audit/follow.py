@@ -2,10 +2,11 @@
 
 It imports little and has the lowest priority, so that the data plane's core and memory stay its own.
 
-Standard input: one line of JSON with ``index``, which may hold a password and so is no argument, and
-``retention`` in seconds. Then its parent keeps the other end open. When that closes, however the parent came
-to its end, what the ledger has is taken, for ``LAST_SECONDS`` at most, and the process ends; signals that a
-terminal or a service manager sends to all processes of the gateway are left to the parent.
+Standard input: one line of JSON with ``index``, which may hold a password and so is no argument,
+``retention`` in seconds, and ``clock``, the offset of the parent's :class:`Clock`. Then its parent keeps the
+other end open. When that closes, however the parent came to its end, what the ledger has is taken, for
+``LAST_SECONDS`` at most, and the process ends; signals that a terminal or a service manager sends to all
+processes of the gateway are left to the parent.
 
 Standard output: a :class:`Report` as a line of JSON, once a second.
 """
@@ -18,11 +19,11 @@ import select
 import signal
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.audit.clock import Clock, ClockAhead
 from gateway.audit.faults import AuditError
 from gateway.audit.follower import Follower
 from gateway.audit.index import open_index
@@ -55,10 +56,11 @@ class Report(NamedTuple):
 
 
 class _Following:
-    def __init__(self, directory: Path, where: str, retention: float) -> None:
+    def __init__(self, directory: Path, where: str, retention: float, clock: Clock) -> None:
         self._directory = directory
         self._where = where
         self._retention = retention
+        self._clock = clock
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._told: list[str] = []
@@ -111,13 +113,17 @@ class _Following:
         while not self._stop.wait(wait):
             wait = PRUNE_SECONDS
             try:
+                before = __import__("time").time() - self._retention
                 index = open_index(self._where, self._directory)
                 try:
-                    index.prune(int((time.time() - self._retention) * 1000))
+                    index.prune(int(before * 1000))
                 finally:
                     index.close()
+            except ClockAhead:  # the parent tells of it
+                continue
             except AuditError as error:
                 self._tell(str(error))
+                wait = PRUNE_FIRST_SECONDS
 
     def _tell(self, sentence: str) -> None:
         self._told.append(sentence)
@@ -135,7 +141,8 @@ def main() -> None:
     os.nice(19)
     settings = json.loads(sys.stdin.readline())
     try:
-        following = _Following(Path(sys.argv[1]), settings["index"], settings["retention"])
+        clock = Clock(settings["clock"])
+        following = _Following(Path(sys.argv[1]), settings["index"], settings["retention"], clock)
     except AuditError as error:
         send(Report(None, None, 0, 0, {}, [str(error)]))
         sys.exit(1)

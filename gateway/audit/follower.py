@@ -6,6 +6,14 @@ batch at a time, however far behind it is and however long the index is away.
 
 Lines are proven as they are read. What is no sound line, or has a number that was there before, is passed
 over, counted and told; ``verify`` says more. Nothing in a ledger stops the follower.
+
+Of a stream that this directory's own processes write no more is read than is committed: what the index has,
+neither a write that fails nor a power failure takes from the ledger, whose stream would go on with other
+records under the same numbers. Nobody goes on in the streams of another directory, so all of them is read.
+
+One thing is otherwise in an index that gateways share: a directory that was copied has streams whose original
+may be alive elsewhere. Of those only what the chain proves to come next is taken, which is what the original
+has, too; what lies behind a fault, or behind what the index knows already, is the original's to tell.
 """
 
 from __future__ import annotations
@@ -15,18 +23,20 @@ import re
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from gateway.audit.chain import Link, follows, unseal
+from gateway.audit.committed import read_committed
 from gateway.audit.faults import AuditError
 from gateway.audit.index import START, Batch, Index, IndexUnavailable, Position, PositionMoved
-from gateway.audit.index.row import read_moment, read_row
-from gateway.audit.segments import Segment, segments, streams
+from gateway.audit.index.row import read_moment
+from gateway.audit.instance import known_instance
+from gateway.audit.piece import Piece
+from gateway.audit.segments import open_file, segments, streams
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from gateway.audit.index.row import Row
+    from gateway.audit.segments import Segment
 
 POLL_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 15.0
@@ -67,13 +77,18 @@ class Follower:
         """``told`` hears, in sentences, of what it passed over, and of an outage's begin and end.
 
         ``now`` gives seconds since the epoch.
+
+        :raises AuditError: when it cannot be told which streams are the directory's own
         """
         self._directory = directory
         self._index = index
         self._told = told
         self._now = now
         self._limits = batch_records, batch_bytes
+        self._own = owned(directory, index)
+        self._written_here = _of_instance(known_instance(directory))
         self._positions: Mapping[str, Position] | None = None
+        self._left: dict[str, Position] = {}
         self.failure: AuditError | None = None
         self.records = 0
         self.faults = 0
@@ -113,12 +128,12 @@ class Follower:
                 stop.wait(poll_seconds)
 
     def lag(self) -> Lag | None:
-        """Give how far the index is behind; None as long as it has not been asked how far it is.
+        """Give how far the index is behind the directory's own streams; None as long as that is not known.
 
         :raises AuditError: when the ledger cannot be read
         """
         positions = self._positions
-        return None if positions is None else lag_behind(self._directory, positions, self._now())
+        return None if positions is None else lag_behind(self._directory, positions, self._now(), self._own)
 
     @property
     def indexed(self) -> Mapping[str, int]:
@@ -133,12 +148,17 @@ class Follower:
     def _step(self) -> _Moved:
         positions = self._positions
         try:
-            if positions is None:
+            if positions is None or self._index.lost():
                 positions = self._positions = dict(self._index.positions())
             records = size = 0
             for name, folder in streams(self._directory):
-                piece = _Reading(name, positions.get(name, START), *self._limits)
-                piece.read(folder)
+                position = positions.get(name, START)
+                if self._left.get(name) == position:
+                    continue
+                piece = Piece(name, position, *self._limits, copied=not self._own(name))
+                piece.read(folder, read_committed(folder) if self._written_here(name) else None)
+                if piece.stopped:
+                    self._leave(piece)
                 if piece.moved:
                     self._take(piece)
                     self._positions = positions = {**positions, name: piece.position}
@@ -155,7 +175,15 @@ class Follower:
             raise
         return _Moved(records, size)
 
-    def _take(self, piece: _Reading) -> None:
+    def _leave(self, piece: Piece) -> None:
+        """Read no more of a copied stream until the index knows more of it."""
+        self._left[piece.stream] = piece.position
+        self._told(
+            f"{piece.stopped}. The stream is another directory's, of which this one is a copy: "
+            "no more of it is taken from here."
+        )
+
+    def _take(self, piece: Piece) -> None:
         others = self._index.take(Batch(piece.stream, piece.before, piece.position, piece.rows))
         if others:
             piece.fault(f"the index has other records under the numbers of {others} of these", others)
@@ -166,8 +194,33 @@ class Follower:
             self._told(f"{piece.first_fault}{more}. `gateway audit verify` tells more.")
 
 
-def lag_behind(directory: Path, positions: Mapping[str, Position], now: float) -> Lag:
+def owned(directory: Path, index: Index) -> Callable[[str], bool]:
+    """Give what says of a stream whether it is of this directory, and not of one that it is a copy of.
+
+    In an index that nobody shares they all are.
+
+    :raises AuditError: when the directory's id cannot be read
+    """
+    return _of_instance(known_instance(directory)) if index.shared else _any
+
+
+def _of_instance(instance: str | None) -> Callable[[str], bool]:
+    return lambda name: name.partition(".")[0] == instance
+
+
+def _any(_: str) -> bool:
+    return True
+
+
+def lag_behind(
+    directory: Path,
+    positions: Mapping[str, Position],
+    now: float,
+    counted: Callable[[str], bool] = _any,
+) -> Lag:
     """Give how far an index with these positions is behind a ledger; ``now`` is in seconds since the epoch.
+
+    ``counted`` says of a stream whether it is looked at.
 
     :raises AuditError: when the ledger cannot be read
     """
@@ -175,6 +228,8 @@ def lag_behind(directory: Path, positions: Mapping[str, Position], now: float) -
     oldest = now
     try:
         for name, folder in streams(directory):
+            if not counted(name):
+                continue
             waits, moment = _pending(segments(folder), positions.get(name, START))
             size += waits
             oldest = min(oldest, now if moment is None else moment)
@@ -188,9 +243,10 @@ def _unreadable(directory: Path, error: OSError) -> AuditError:
 
 
 def rebuild(directory: Path, index: Index, progress: Callable[[int, int], None] = lambda _, __: None) -> int:
-    """Forget what the index has of this directory's streams and fill it anew; give how many records it has.
+    """Forget what the index has of this directory's streams and fill it anew; give how many records it took.
 
-    Records whose segments were pruned are gone then. ``progress`` hears of bytes of the ledger: done, in all.
+    Records whose segments were pruned are gone then. What others share the index with is left alone, and so
+    are streams that were copied from there. ``progress`` hears of bytes of the ledger: done, in all.
 
     :raises AuditError: when the index or the ledger cannot be used; where it broke off, a follower goes on
     """
@@ -199,7 +255,8 @@ def rebuild(directory: Path, index: Index, progress: Callable[[int, int], None] 
         total = sum(one.path.stat().st_size for _, files in found for one in files)
     except OSError as error:
         raise _unreadable(directory, error) from None
-    index.clear([name for name, _ in found])
+    own = owned(directory, index)
+    index.clear([name for name, _ in found if own(name)])
     follower = Follower(directory, index)
     done = 0
 
@@ -219,115 +276,6 @@ class _Moved(NamedTuple):
     size: int
 
 
-class _Reading:
-    """One batch of a stream: what is read behind a position, and the position behind that."""
-
-    def __init__(self, stream: str, before: Position, records: int, size: int) -> None:
-        self.stream = stream
-        self.before = before
-        self._max_records = records
-        self._max_size = size
-        self.position = before
-        self.rows: list[Row] = []
-        self.size = 0
-        self.faults = 0
-        self.first_fault = ""
-
-    @property
-    def moved(self) -> bool:
-        return self.position != self.before
-
-    def fault(self, message: str, count: int = 1) -> None:
-        """Count something wrong at the present position."""
-        if not self.faults:
-            place = f"{self.stream}/{self.position.segment}: byte {self.position.offset}"
-            self.first_fault = f"{place}: {message}"
-        self.faults += count
-
-    def read(self, folder: Path) -> None:
-        """Read what comes next, of one segment.
-
-        :raises OSError: when the segment cannot be read
-        """
-        files = [one for one in segments(folder) if one.path.name >= self.before.segment]
-        for segment in files:
-            if segment.path.name != self.position.segment:
-                self._enter(segment)
-            if self._read(segment, last=segment is files[-1]):
-                return
-
-    def _enter(self, segment: Segment) -> None:
-        missing = self.position.link.seq + 1, segment.first - 1
-        self.position = Position(segment.path.name, 0, self.position.link)
-        if missing[0] <= missing[1]:
-            self.fault(f"the segments of records {missing[0]} to {missing[1]} are gone")
-
-    def _read(self, segment: Segment, *, last: bool) -> bool:
-        """Read of one segment; False if there is nothing left in it."""
-        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            size = os.fstat(fd).st_size
-            if size < self.position.offset:
-                self.fault("the ledger was cut back, and the index has records that it has not any more")
-                self.position = self.position._replace(offset=size)
-            if size == self.position.offset:
-                return False
-            if last:
-                # What the index has, a power failure must not take from the ledger: the stream would go on
-                # with other records under the same numbers.
-                os.fdatasync(fd)
-            piece = os.pread(fd, self._max_size, self.position.offset)
-        finally:
-            os.close(fd)
-        end = piece.rfind(b"\n") + 1
-        if end == 0:
-            if last and len(piece) < self._max_size:
-                return False
-            self._pass_over(
-                piece, "the line is cut off" if len(piece) < self._max_size else "it is no record"
-            )
-        else:
-            self._lines(piece[:end].splitlines(keepends=True))
-        return True
-
-    def _pass_over(self, line: bytes, message: str) -> None:
-        self.fault(message)
-        self._advance(line, self.position.link)
-
-    def _advance(self, line: bytes, link: Link) -> None:
-        self.size += len(line)
-        segment, offset, _ = self.position
-        self.position = Position(segment, offset + len(line), link)
-
-    def _lines(self, lines: list[bytes]) -> None:
-        key = self.stream.encode("ascii")
-        for line in lines[: self._max_records]:
-            link = follows(line, key, self.position.link) or self._astray(line)
-            if link is None:
-                continue
-            try:
-                row = read_row(line)
-            except (ValueError, TypeError, AttributeError, RecursionError):
-                self.fault("the line is no record")
-            else:
-                self.rows.append(row)
-            self._advance(line, link)
-
-    def _astray(self, line: bytes) -> Link | None:
-        """Say what is wrong with a line that does not follow; give its link if the index can take it."""
-        sealed = unseal(line)
-        if sealed is None:
-            self._pass_over(line, "the line was changed or is not whole")
-        elif sealed.stream != self.stream:
-            self._pass_over(line, f"it is a record of another stream, {sealed.stream}")
-        elif sealed.seq <= self.position.link.seq:
-            self._pass_over(line, f"it has the number {sealed.seq}, which was there before")
-        else:
-            self.fault("it does not follow the record before it")
-            return sealed.link
-        return None
-
-
 def _pending(files: list[Segment], position: Position) -> tuple[int, float | None]:
     """Give how many bytes lie behind a position, and the time of the record that comes next."""
     size = 0
@@ -345,7 +293,7 @@ def _pending(files: list[Segment], position: Position) -> tuple[int, float | Non
 
 
 def _time_at(path: Path, offset: int) -> float | None:
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
         file.seek(offset)
         found = _TIME.search(file.readline(_HEAD_BYTES))
     try:

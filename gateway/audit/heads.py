@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final
 from gateway.audit.chain import STREAM, Link
 from gateway.audit.faults import system_fault
 from gateway.audit.recovery import recover
-from gateway.audit.segments import streams
+from gateway.audit.segments import open_file, read_lines, streams
 from gateway.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_SEQ: Final = re.compile(r"[1-9][0-9]{0,18}")
+_MAX_FAULTS: Final = 20
+_SEQ: Final = re.compile(r"[1-9][0-9]{0,17}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,7 +41,7 @@ def _head(folder: Path, name: str) -> Link:
     found = recover(folder, name)
     if found.segment is not None:
         # A head that a power failure takes back would later look as if somebody had cut the stream.
-        with found.segment.path.open("rb") as file:
+        with os.fdopen(open_file(found.segment.path), "rb") as file:
             os.fdatasync(file.fileno())
     return found.last
 
@@ -53,25 +54,28 @@ def write_heads(heads: Mapping[str, Link]) -> str:
 def read_heads(path: Path) -> dict[str, set[Link]]:
     """Read a file of heads.
 
-    :raises ConfigError: with every fault of it; a file without heads has one, too
+    :raises ConfigError: with its first faults; a file without heads has one, too
     """
+    heads: dict[str, set[Link]] = {}
+    faults: list[Fault] = []
     try:
-        text = path.read_text("utf-8-sig", errors="replace")
+        with path.open("rb") as file:
+            for number, line in enumerate(read_lines(file), 1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8", "replace")
+                words = text.partition("#")[0].split()
+                if not words:
+                    continue
+                message = _fault_of(words)
+                if message is None:
+                    stream, seq, digest = words
+                    heads.setdefault(stream, set()).add(Link(int(seq), digest.lower().encode("ascii")))
+                else:
+                    faults.append(Fault(str(path), number, 1, message))
+                    if len(faults) == _MAX_FAULTS:
+                        break
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError([Fault(str(path), 0, 0, f"cannot be read: {reason}")]) from None
-    heads: dict[str, set[Link]] = {}
-    faults: list[Fault] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        message = _fault_of(words)
-        if message is None:
-            stream, seq, digest = words
-            heads.setdefault(stream, set()).add(Link(int(seq), digest.lower().encode("ascii")))
-        else:
-            faults.append(Fault(str(path), number, 1, message))
     if not heads and not faults:
         faults.append(Fault(str(path), 0, 0, "there are no heads in it"))
     if faults:

@@ -16,13 +16,14 @@ import threading
 from collections import deque
 from contextlib import suppress
 from queue import SimpleQueue
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.audit.faults import AuditError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from gateway.audit.stream import Stream
 
@@ -36,7 +37,10 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 
 
 class _Batch:
-    """Records that are committed together, and who waits for them: until ``due``, on the loop's clock."""
+    """Records that are committed together, and who waits for them: until ``due``, on the loop's clock.
+
+    ``due`` begins anew when the batch is handed over: how long the loop was busy says nothing of the disk.
+    """
 
     __slots__ = ("due", "releases", "size", "values")
 
@@ -68,7 +72,8 @@ class Ledger:
     ) -> None:
         """Begin to write.
 
-        ``render`` makes a record's members of what is put, in the thread; it must not raise. ``recovered``
+        ``render`` makes a record's members of what is put, in the thread. Should it raise, or anything else
+        there, that is a failure, too, and it is tried again as long as it lasts. ``recovered``
         makes the record that tells, after a failure, how many requests were refused for it and how many
         records lost. ``told`` hears of a failure, and with None of its end, on the loop. ``before`` is called
         in the thread before each commit, and raises AuditError where that must not be.
@@ -87,6 +92,7 @@ class Ledger:
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stop = threading.Event()
+        self._until = 0.0
         self.failure: AuditError | None = None
         self.refused = 0
         self._refused_before = 0
@@ -120,6 +126,9 @@ class Ledger:
                 if release is not None:
                     release(False)
                 return
+        self._add(value, size, release)
+
+    def _add(self, value: Any, size: int, release: Callable[[bool], None] | None) -> None:
         batch = self._next
         if batch is None:
             batch = self._next = _Batch(self._loop.time() + WAIT_SECONDS)
@@ -130,7 +139,7 @@ class Ledger:
         if release is not None:
             batch.releases.append(release)
             if self._timer is None:
-                self._timer = self._loop.call_at(batch.due, self._overdue)
+                self._timer = self._loop.call_at(batch.due, self._ring)
         self._taken += 1
         self._bytes += size
 
@@ -144,18 +153,22 @@ class Ledger:
     def _hand_over(self) -> None:
         batch, self._next = self._next, None
         if batch is not None:
+            batch.due = self._loop.time() + WAIT_SECONDS
             self._under_way.append(batch)
             self._queue.put(batch)
 
     def close(self, seconds: float) -> bool:
         """Write what waits and end the thread; False if ``seconds`` were not enough for it to end.
 
-        Where the disk fails meanwhile, the thread ends without having written all: see ``queued``.
+        Where the disk still fails then, the thread ends without having written all: see ``queued``.
         """
+        if self.failure is not None and not self._stop.is_set():
+            self._tell_of_outage()
         self._hand_over()
+        self._until = monotonic() + seconds
         self._stop.set()
         self._queue.put(None)
-        self._thread.join(seconds)
+        self._thread.join(seconds + RETRY_SECONDS)
         if self._timer is not None:
             self._timer.cancel()
         return not self._thread.is_alive()
@@ -167,6 +180,8 @@ class Ledger:
         if self._next is not None:
             self._begin()
         self._release(batch.releases, durable=True)
+        if self._stop.is_set():
+            return
         if self.failure is not None and self.queued <= MAX_RECORDS // 2 and self._bytes <= MAX_BYTES // 2:
             self._well()
 
@@ -179,6 +194,10 @@ class Ledger:
                 context = {"message": "a request failed after its record", "exception": error}
                 self._loop.call_exception_handler(context)
 
+    def _ring(self) -> None:
+        """Look who has waited for too long, once the thread's news that came meanwhile are heard."""
+        self._loop.call_soon(self._overdue)
+
     def _overdue(self) -> None:
         """Tell those that have waited for too long; what waits is in the order in which it came."""
         self._timer = None
@@ -186,7 +205,7 @@ class Ledger:
         overdue: list[Callable[[bool], None]] = []
         for batch in (*self._under_way, *([self._next] if self._next else [])):
             if batch.due > now:
-                self._timer = self._loop.call_at(batch.due, self._overdue)
+                self._timer = self._loop.call_at(batch.due, self._ring)
                 break
             overdue += batch.releases
             batch.releases = []
@@ -204,26 +223,41 @@ class Ledger:
 
     def _well(self) -> None:
         self.failure = None
+        self._tell_of_outage()
+        self._told(None)
+
+    def _tell_of_outage(self) -> None:
+        """Have a record of what was refused and lost since the last such record."""
         refused, self._refused_before = self.refused - self._refused_before, self.refused
         lost, self._lost_before = self.lost - self._lost_before, self.lost
-        self.put(self._recovered(refused, lost), 0)
-        self._told(None)
+        self._add(self._recovered(refused, lost), 0, None)
 
     # the thread
 
     def _run(self) -> None:
         while (batch := self._queue.get()) is not None:
-            members = [self._render(value) for value in batch.values]
-            while (failure := self._commit(members)) is not None:
+            members: list[bytes] = []
+            while (failure := self._commit(batch, members)) is not None:
                 self._tell(self._failed, failure)
-                if self._stop.wait(RETRY_SECONDS):
+                if not self._again():
                     return
             self.written += len(members)
             self._tell(self._done)
 
-    def _commit(self, members: Sequence[bytes]) -> AuditError | None:
+    def _again(self) -> bool:
+        """Wait until a write that failed is to be tried again; False where there is no time left for that."""
+        if self._stop.wait(RETRY_SECONDS):
+            left = self._until - monotonic()
+            sleep(min(max(left, 0), RETRY_SECONDS))
+            return left > 0
+        return True
+
+    def _commit(self, batch: _Batch, members: list[bytes]) -> AuditError | None:
+        """Have a batch on disk, or say why it is not; ``members`` keeps what it is rendered to."""
         stream = self._stream
         try:
+            if not members:
+                members += [self._render(value) for value in batch.values]
             if stream.latched:
                 stream.reopen()
             if self._before is not None:
@@ -231,6 +265,11 @@ class Ledger:
             stream.commit(members)
         except AuditError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - a bug, or no memory: the thread goes on, as with a bad disk
+            if self.failure is None:
+                context = {"message": "the ledger's thread failed", "exception": error}
+                self._tell(self._loop.call_exception_handler, context)
+            return AuditError(f"{stream.folder}: cannot write: internal error ({type(error).__name__}).")
         return None
 
     def _tell(self, function: Callable[..., None], *arguments: Any) -> None:

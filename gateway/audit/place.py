@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from gateway.audit.chain import unseal
 from gateway.audit.faults import system_fault
-from gateway.audit.segments import LEDGER, segments
+from gateway.audit.segments import LEDGER, open_file, read_lines, segments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +41,8 @@ def prove_record(directory: Path, text: str) -> Proof:
         if not place:
             return "pruned"
         start = line[: line.index(b',"prev":')]
-        with found[place - 1].path.open("rb") as file:
-            return (
-                "proven" if next((one for one in file if one.startswith(start)), b"") == line else "changed"
-            )
+        with os.fdopen(open_file(found[place - 1].path), "rb") as file:
+            there = next((one for one in read_lines(file) if one.startswith(start)), b"")
     except OSError as error:
         raise system_fault("read the ledger in", error.filename or folder, error) from None
+    return "proven" if there == line else "changed"

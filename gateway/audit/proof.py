@@ -11,11 +11,13 @@ and where the odd line would have it go on; whichever the next line follows was 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from gateway.audit.chain import SEAL_LENGTH, Link, follows, unseal
+from gateway.audit.segments import MAX_LINE, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from gateway.audit.chain import Sealed
     from gateway.audit.segments import Segment
 
-MAX_LINE: Final = 4 * 1024 * 1024
-"""Longest line in bytes; what is longer is a fault, and read in pieces."""
 MAX_LISTED: Final = 100
 """How many faults are listed; all are counted."""
 _BUFFER: Final = 128 * 1024
@@ -224,9 +224,9 @@ def prove(segment: Segment, stream: str, kept: Collection[Link] = ()) -> Proof |
     """
     prover = _Prover(segment, stream, kept)
     try:
-        file = segment.path.open("rb", buffering=_BUFFER)
+        fd = open_file(segment.path)
     except FileNotFoundError:
         return None
-    with file:
+    with os.fdopen(fd, "rb", buffering=_BUFFER) as file:
         prover.read(file)
     return prover.proof

@@ -7,15 +7,15 @@ chain begins from then on; then the files go. What a crash leaves in between, th
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.audit import records
-from gateway.audit.chain import ROOT, Link, unseal
+from gateway.audit.beginnings import read_beginnings
+from gateway.audit.chain import OPS, ROOT, Link, unseal
 from gateway.audit.faults import system_fault
-from gateway.audit.proof import MAX_LINE
-from gateway.audit.segments import end_of, segments, streams, sync_folder
-from gateway.audit.starts import OPS, read_starts
+from gateway.audit.segments import end_of, open_file, read_lines, segments, streams, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ def prune(
         removed that is not told
     """
     try:
-        starts = read_starts(directory)
+        starts = {name: one.after for name, one in read_beginnings(directory).items()}
         found = []
         for name, folder in streams(directory):
             _remove(_left_over(folder, starts.get(name, ROOT)), folder)
@@ -100,8 +100,8 @@ def _removable(name: str, folder: Path, before: float, indexed: int) -> Pruned |
 
 def _before(segment: Segment, stream: str) -> Link | None:
     """Give the record before a segment's first one; None if its first line is not sound."""
-    with segment.path.open("rb") as file:
-        sealed = unseal(file.readline(MAX_LINE))
+    with os.fdopen(open_file(segment.path), "rb") as file:
+        sealed = unseal(next(read_lines(file), b""))
     if sealed is None or (sealed.stream, sealed.seq) != (stream, segment.first):
         return None
     return Link(sealed.seq - 1, sealed.prev)

@@ -4,15 +4,17 @@ A record matches when every filter does. Text is compared whole and by case. ``q
 ``id``, ``client_request_id``, ``upstream_request_id``, ``thread_id`` and ``path``, each compared whole, too.
 
 Pages follow each other by a cursor, which names the last record of the page before: what is added meanwhile
-moves nothing. Records of one millisecond come in an order that is the index's own, and stays.
+moves nothing. A page ends early once it is ``PAGE_BYTES`` long, so that no answer is large, whatever callers
+had the gateway write into its records. Records of one millisecond come in an order that is the index's own,
+and stays.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,16 +22,28 @@ from gateway.audit.faults import AuditError
 from gateway.config.units import DURATION_PATTERN, parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping
+    from typing import TypeAlias
+
+    Candidate: TypeAlias = tuple[str, str]
+    """A record's cursor, and its text."""
 
 DECISIONS: Final = ("allow", "reject", "would_reject", "error")
 KINDS: Final = ("request", "intent", "connection", "config", "lifecycle", "admin")
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
+PAGE_BYTES: Final = 1 << 20
+"""The record with which a page comes to so many bytes is its last one."""
+QUERY_SECONDS: Final = 10.0
+"""How long SQLite looks for one page; what PostgreSQL may take is said there."""
+TOO_LONG: Final = "the question took too long: narrow it by --since"
 MAX_TEXT: Final = 8192
 """Longest text of a filter, in characters."""
 SEARCHED: Final = ("id", "client_request_id", "upstream_request_id", "thread_id", "path")
 """The members that ``q`` looks at."""
+
+NEAR: Final = 30_000
+"""Within so many milliseconds of the moment at which an id was made its record is looked for first."""
 
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -38,6 +52,7 @@ _TIME: Final = re.compile(
 _DURATION: Final = re.compile(DURATION_PATTERN)
 _CURSOR: Final = re.compile(r"[0-9a-z.]{1,80}")
 _NUMBER: Final = re.compile(r"[0-9]{1,4}")
+_UUIDV7: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -71,10 +86,10 @@ class Query:
     limit: int = DEFAULT_LIMIT
 
     @property
-    def term(self) -> str | None:
-        """The rarest text that a matching record has in one of the members that are looked up by hash."""
+    def terms(self) -> tuple[str, ...]:
+        """The texts that a matching record has in members that are looked up by hash, the rarest first."""
         terms = (self.id, self.body_hmac, self.thread_id, self.q, self.key_fingerprint)
-        return next((term for term in terms if term is not None), None)
+        return tuple(term for term in terms if term is not None)
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Say whether a record has what is asked for; times are the index's business."""
@@ -94,7 +109,10 @@ FILTERS: Final = tuple(field.name for field in fields(Query))
 
 
 class Page(NamedTuple):
-    """Records as the JSON text that the ledger has, without the line feed; ``next`` is None on the last."""
+    """Records as the JSON text that the ledger has, without the line feed; ``next`` is None on the last.
+
+    A page has at least one record if any matches, and at most ``limit``; one of fewer may have a ``next``.
+    """
 
     records: tuple[str, ...]
     next: str | None
@@ -162,22 +180,54 @@ def cursor_fault() -> QueryError:
     return QueryError("cursor: this is not one that the index gave.")
 
 
-def read_page(fetch: Callable[[Query, str | None, int], Sequence[tuple[str, str]]], query: Query) -> Page:
+def read_page(look: Callable[[Query], Generator[Candidate]], query: Query) -> Page:
     """Answer ``query`` from an index.
 
-    ``fetch`` gives, newest first, up to so many records behind a cursor, each with its own cursor; among them
-    may be some that do not match, which are dropped here. Fewer than asked for are the last.
+    ``look`` gives, newest first and one by one, the records behind the query's cursor, each behind its own
+    cursor; among them may be some that do not match, which are dropped here. Its iterator is closed as soon
+    as the page is full.
+
+    A record is looked for by its id near the time that the id tells, and everywhere only where that may not
+    have found all: indexes are in order of time.
     """
-    found: list[tuple[str, str]] = []
-    cursor = query.cursor
-    wanted = query.limit + 1
-    while len(found) < wanted:
-        count = wanted - len(found)
-        fetched = fetch(query, cursor, count)
-        found.extend(one for one in fetched if query.matches(json.loads(one[1])))
-        if len(fetched) < count:
-            break
-        cursor = fetched[-1][0]
-    more = len(found) > query.limit
-    del found[query.limit :]
-    return Page(tuple(text for _, text in found), found[-1][0] if more else None)
+    near = _near(query)
+    if near is not None:
+        page = _read_page(look, near)
+        if any(map(_tells_all, page.records)):
+            return page
+    return _read_page(look, query)
+
+
+def _near(query: Query) -> Query | None:
+    """Narrow a question for an id to the time about its making; None where there is nothing to go by."""
+    made = None if query.id is None else _UUIDV7.fullmatch(query.id)
+    if made is None or query.cursor is not None:
+        return None
+    moment = int(made[1] + made[2], 16)
+    since, until = max(query.since or 0, moment - NEAR), moment + NEAR
+    return replace(query, since=since, until=until if query.until is None else min(query.until, until))
+
+
+def _tells_all(text: str) -> bool:
+    """Say whether no other record with its id is far away: an intent comes before its request's end."""
+    record: dict[str, Any] = json.loads(text)
+    if record["kind"] == "request":
+        took = record.get("duration_ms")
+        return isinstance(took, float) and took < NEAR
+    return bool(record["kind"] != "intent")
+
+
+def _read_page(look: Callable[[Query], Generator[Candidate]], query: Query) -> Page:
+    records: list[str] = []
+    last = ""
+    size = 0
+    with closing(look(query)) as found:
+        for cursor, text in found:
+            if not query.matches(json.loads(text)):
+                continue
+            if len(records) == query.limit or size >= PAGE_BYTES:
+                return Page(tuple(records), last)
+            records.append(text)
+            last = cursor
+            size += len(text)
+    return Page(tuple(records), None)

@@ -8,17 +8,20 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from gateway.audit.records import FACTS
 from gateway.core.policy import FILE_LISTS
+from gateway.core.types import Outcome
 from gateway.render.outcome import OutcomeMembers
 
 if TYPE_CHECKING:
     from gateway.audit.instance import Keys
-    from gateway.core.types import Json, Operation, Outcome
+    from gateway.core.types import Json, Operation
 
 MAX_TEXT: Final = 1024
 """How much of a string that a client chose goes into a record, in characters."""
 MAX_VIOLATIONS: Final = 100
 _MAX_FINGERPRINTS: Final = 1024
+_KNOWN: Final = tuple(name for name in FACTS if name in Outcome._fields)
 _FINGERPRINT: Final = 9 + 32
 """How much of a signature records keep of a credential: the key's id and 32 hex digits."""
 
@@ -28,7 +31,8 @@ class Judged(NamedTuple):
 
     ``hmac`` is of the bytes that were judged. ``file_count`` is how many files it attaches, None where it
     lists none; ``metadata_keys`` are those that schema or policy name. ``body``, ``value`` and ``operation``
-    are there only where content is kept; ``value`` is what the body was read as, None for nothing.
+    are there only where content is kept; ``value`` is what the body was read as, None for nothing. ``sent``
+    is the HMAC of the body as it was sent, None where it was not, or where that is not asked for.
     """
 
     hmac: str | None
@@ -37,6 +41,7 @@ class Judged(NamedTuple):
     body: bytes = b""
     value: Json = None
     operation: Operation | None = None
+    sent: str | None = None
 
 
 NOT_JUDGED: Final = Judged(None, None, ())
@@ -63,6 +68,8 @@ class RequestRecords:
             text += f',"attribution":"none","key_fingerprint":"{self._fingerprint(credential)}"'
         if judged.hmac is not None:
             text += f',"body_hmac":"{judged.hmac}"'
+        if judged.sent is not None:
+            text += f',"sent_hmac":"{judged.sent}"'
         if judged.file_count is not None:
             text += f',"file_count":{judged.file_count}'
         if judged.metadata_keys:
@@ -70,6 +77,16 @@ class RequestRecords:
         if content is not None:
             text += f',"content":"{content}"'
         return text.encode("ascii")
+
+    def facts(
+        self, outcome: Outcome, body_hmac: str | None, credential: bytes | None
+    ) -> dict[str, str | None]:
+        """Give what an intent tells: of ``outcome`` what is known before the request is forwarded."""
+        facts: dict[str, str | None] = {name: getattr(outcome, name) for name in _KNOWN}
+        facts["body_hmac"] = body_hmac
+        if credential is not None:
+            facts |= {"attribution": "none", "key_fingerprint": self._fingerprint(credential)}
+        return facts
 
     def _fingerprint(self, credential: bytes) -> str:
         """Give a credential's fingerprint; most callers come again and again."""
@@ -82,13 +99,22 @@ class RequestRecords:
 
 
 def fingerprint(keys: Keys, credential: bytes) -> str:
-    """Give what records keep of a credential: its scheme, such as ``Bearer``, is not part of it."""
-    return keys.sign(credential.rpartition(b" ")[2])[:_FINGERPRINT]
+    """Give what records keep of a credential, the value of Authorization or a key alone.
+
+    It is of the second word, without commas behind it, or of the first where there is one: neither the scheme
+    nor what a caller writes around the key makes it another.
+    """
+    return keys.sign(_key(credential))[:_FINGERPRINT]
 
 
 def fingerprints(keys: Keys, credential: bytes) -> tuple[str, ...]:
     """Give what :func:`fingerprint` gave, or would have given, with each key; the oldest first."""
-    return tuple(one[:_FINGERPRINT] for one in keys.possible(credential.rpartition(b" ")[2]))
+    return tuple(one[:_FINGERPRINT] for one in keys.possible(_key(credential)))
+
+
+def _key(credential: bytes) -> bytes:
+    words = credential.split(None, 2)[:2]
+    return words[-1].rstrip(b",") if words else b""
 
 
 def file_count(value: dict[str, Any]) -> int | None:

@@ -8,7 +8,7 @@ nobody knows is made here.
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.render.outcome import Stamp
@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
     from gateway.audit.chain import Link
     from gateway.audit.recovery import Recovered
+    from gateway.core.types import Outcome
 
 UNKNOWN: Final = "unknown"
 """The outcome of an intent without one."""
 MAX_TEXT: Final = 1024
 """How much of a string from elsewhere goes into a record, in characters."""
-MAX_TORN: Final = 4096
-"""How many bytes of what was cut off a record shows."""
 MAX_FAULTS: Final = 20
+
+FACTS: Final = (
+    "client_request_id", "trace_id", "app", "attribution", "key_fingerprint", "client_ip", "user_agent",
+    "method", "path", "operation", "contract", "thread_id", "revision", "body_hmac",
+)  # fmt: skip
+"""What an intent tells of its request, each a text, and the record of its unknown outcome repeats."""
 
 _stamp: Final = Stamp()
 
@@ -67,13 +72,13 @@ def segment(mark: Mark, opened: Sequence[str]) -> bytes:
 def recovered(mark: Mark, found: Recovered) -> bytes:
     """Tell what was cut off, when a process takes over a stream whose last one did not end well.
 
-    That is how many bytes, their SHA-256, and the first ``MAX_TORN`` of them, a character (ISO 8859-1) for
-    each; and whether lines are damaged, which stay.
+    That is how many bytes, their SHA-256, and the first of them, a character (ISO 8859-1) for each; and
+    whether lines are damaged, which stay.
     """
-    detail: dict[str, Any] = {"bytes": len(found.torn)}
-    if found.torn:
-        detail["sha256"] = sha256(found.torn).hexdigest()
-        detail["text"] = found.torn[:MAX_TORN].decode("latin-1")
+    detail: dict[str, Any] = {"bytes": 0}
+    if found.torn is not None:
+        size, digest, text = found.torn
+        detail = {"bytes": size, "sha256": digest, "text": text.decode("latin-1")}
     detail["damaged"] = found.damaged
     return _members("lifecycle", mark, event="recovered", detail=detail)
 
@@ -104,7 +109,7 @@ def config_refused(mark: Mark, *, revision: str, faults: Sequence[str]) -> bytes
 def admin(
     mark: Mark, event: str, *, who: str, client_ip: str | None = None, what: Mapping[str, str] | None = None
 ) -> bytes:
-    """Tell who used the admin listener; ``event`` is what was done, such as ``query``, ``show``, ``export``.
+    """Tell who used the admin listener; ``event`` is what was done, such as ``query`` or ``show``.
 
     ``who`` is the name of the token, ``what`` the filters or the id that were asked for.
     """
@@ -139,15 +144,20 @@ def connection(
     )
 
 
-def intent(mark: Mark, operation: str, body_hmac: str | None) -> bytes:
-    """Tell that the request whose id the mark has is about to be forwarded."""
-    return _members("intent", mark, operation=operation, body_hmac=body_hmac)
+def intent(mark: Mark, facts: Mapping[str, Any]) -> bytes:
+    """Tell that the request whose id the mark has is about to be forwarded, and ``FACTS`` of it.
+
+    Hot in mode ``blocking-strict``, so the text is put together by hand.
+    """
+    told = "".join([f',"{name}":{quote(text)}' for name, text in _told(facts).items()])
+    return f'"kind":"intent","id":{quote(mark.id)},"time":"{_stamp(mark.time)}"{told}'.encode("ascii")
 
 
-def outcome_unknown(intent: str) -> bytes:
+def outcome_unknown(intent: str, facts: Mapping[str, Any]) -> bytes:
     """Tell that a process ended between an intent and its outcome: nobody knows whether the upstream acted.
 
-    The record has the request's own id, and the time that this UUIDv7 was made at.
+    The record has the request's own id, the time that this UUIDv7 was made at, and the intent's ``facts``, as
+    far as they are known.
     """
     made = int(intent.replace("-", "")[:12] or "0", 16)
     return _members(
@@ -157,6 +167,24 @@ def outcome_unknown(intent: str) -> bytes:
         phase="forward",
         code="outcome_unknown",
         upstream_outcome=UNKNOWN,
+        **_told(facts),
+    )
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Give of ``facts`` what an intent tells."""
+    return {name: text[:MAX_TEXT] for name in FACTS if isinstance(text := facts.get(name), str)}
+
+
+def record_failed(outcome: Outcome) -> bytes:
+    """Tell of a request that its record could not be made, for a bug: what is certain, and no text at all."""
+    return _members(
+        "request",
+        Mark(outcome.request_id, outcome.time),
+        decision=outcome.decision,
+        phase=outcome.phase,
+        status=outcome.status,
+        code="record_failed",
     )
 
 

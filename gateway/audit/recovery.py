@@ -8,34 +8,53 @@ with sound lines behind it; nothing of it is cut, ``verify`` names it, and the c
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from contextlib import suppress
+from hashlib import sha256
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.audit.chain import ROOT, Link, unseal
-from gateway.audit.segments import Segment, segments
+from gateway.audit.segments import Segment, open_file, read_lines, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+MAX_TEXT: Final = 4096
+"""How many bytes of a torn tail are shown."""
+
+MAX_SEARCHED: Final = 16
+"""In how many segments, from the last one back, intents are looked for: at most a gigabyte."""
+
+_PIECE: Final = 256 * 1024
 _ID: Final = re.compile(rb"[0-9a-f-]{36}")
 _KIND: Final = re.compile(rb'"kind":"(intent|request|lifecycle)","id":"([0-9a-f-]{36})"')
 _CARRIED: Final = re.compile(rb',"open":\[((?:"[0-9a-f-]{36}",?)*)\]')
+
+
+class Torn(NamedTuple):
+    """The rest of a write that broke off: how many bytes, their SHA-256 in hex, and the first of them."""
+
+    size: int
+    digest: str
+    text: bytes
 
 
 class Recovered(NamedTuple):
     """What a stream tells after its process has ended.
 
     ``last`` is what the next record hangs on. ``segment`` is the last segment, None for a new stream; its
-    first ``size`` bytes are lines that were written whole, and stay; ``torn`` is what follows them, the rest
-    of a write. ``damaged`` is true where lines were changed that had been written whole. ``open`` are the ids
-    of intents without a request record, in order.
+    first ``size`` bytes are lines that were written whole, and stay; ``torn`` is what follows them.
+    ``damaged`` is true where lines were changed that had been written whole. ``open`` are the ids of intents
+    without a request record, in order.
     """
 
     last: Link
     segment: Segment | None
     size: int
-    torn: bytes
+    torn: Torn | None
     damaged: bool
     open: tuple[str, ...]
 
@@ -88,7 +107,7 @@ def recover(folder: Path, stream: str) -> Recovered:
     """
     found = segments(folder)
     size = 0
-    torn = b""
+    torn: Torn | None = None
     damaged = False
     for segment in reversed(found):
         end = _end_of(segment.path, stream)
@@ -96,7 +115,7 @@ def recover(folder: Path, stream: str) -> Recovered:
             size, torn, damaged = end.size, end.torn, end.damaged
         if end.last is not None:
             return Recovered(end.last, found[-1], size, torn, damaged, end.open)
-        damaged = damaged or end.damaged or bool(end.torn and segment is not found[-1])
+        damaged = damaged or end.damaged or (end.torn is not None and segment is not found[-1])
     return Recovered(ROOT, found[-1] if found else None, size, torn, damaged, ())
 
 
@@ -105,7 +124,7 @@ class _End(NamedTuple):
 
     last: Link | None
     size: int
-    torn: bytes
+    torn: Torn | None
     damaged: bool
     open: tuple[str, ...]
 
@@ -115,10 +134,10 @@ def _end_of(path: Path, stream: str) -> _End:
     last: Link | None = None
     offset = size = 0
     damaged = False
-    with path.open("rb") as file:
-        for line in file:
+    with os.fdopen(open_file(path), "rb") as file:
+        for line in read_lines(file):
             sealed = unseal(line)
-            begin, offset = offset, offset + len(line)
+            begin, offset = offset, file.tell()
             if sealed is not None and sealed.stream == stream:
                 damaged = damaged or size != begin or (last is not None and sealed.prev != last.hash)
                 last = sealed.link
@@ -127,6 +146,56 @@ def _end_of(path: Path, stream: str) -> _End:
             elif _was_whole(line):
                 damaged = True
                 size = offset
-        file.seek(size)
-        torn = file.read()
+        torn = _torn(file, size)
     return _End(last, size, torn, damaged, intents.ids)
+
+
+def _torn(file: IO[bytes], size: int) -> Torn | None:
+    """Give what follows the first ``size`` bytes."""
+    file.seek(size)
+    text = file.read(MAX_TEXT)
+    digest = sha256(text)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return Torn(file.tell() - size, digest.hexdigest(), text) if text else None
+
+
+def find_intents(folder: Path, stream: str, ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Read of a stream what intents tell, as members by name; those that cannot be read are left out.
+
+    An id that a segment's first record carries is of an intent that stands further back: so where nothing is
+    damaged each is looked for in its own segment, and of the others one line is read.
+    """
+    wanted = set(ids)
+    found: dict[str, Mapping[str, Any]] = {}
+    with suppress(OSError):  # pruned meanwhile, for example
+        for segment in reversed(segments(folder)[-MAX_SEARCHED:]):
+            if not wanted:
+                break
+            with os.fdopen(open_file(segment.path), "rb") as file:
+                lines = read_lines(file)
+                first = OpenIntents()
+                first.note(_members(next(lines, b""), stream))
+                found |= _find(lines, stream, wanted.difference(first.ids))
+                wanted.difference_update(found)
+    return found
+
+
+def _find(lines: Iterator[bytes], stream: str, ids: set[str]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    while len(found) < len(ids) and (line := next(lines, b"")):
+        if b'"kind":"intent"' not in line:
+            continue
+        members = _members(line, stream)
+        match = _KIND.match(members)
+        identity = "" if match is None else match[2].decode("ascii")
+        if identity in ids:
+            with suppress(ValueError, RecursionError):  # sealed by somebody else
+                found[identity] = json.loads(b"{%b}" % members)
+    return found
+
+
+def _members(line: bytes, stream: str) -> bytes:
+    """Give the members of a line of the stream; nothing if it is none."""
+    sealed = unseal(line)
+    return sealed.members if sealed is not None and sealed.stream == stream else b""

@@ -10,6 +10,9 @@ The redacted form of a JSON value is JSON itself, of the same shape. Keys, numbe
 probability of 3 in 100 million. More would make most bodies longer than they were, and nothing safer: without
 the key nothing can be tried out against it, whatever its length.
 
+What one body may cost is bounded, as the caller chooses it: of one that has more than ``MAX_STRINGS`` or
+becomes longer than ``MAX_REDACTED`` there is no such form.
+
 Keys are kept whole, as replay needs them. Whoever lets callers write personal text into keys, say of
 ``metadata``, is better off with ``content: none``, which keeps no key that neither schema nor policy names.
 
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
     from gateway.core.types import Json, Operation, Plain
 
+MAX_STRINGS: Final = 10_000
+"""How many strings of one body are redacted, equal ones counted each; keys are none."""
+MAX_REDACTED: Final = 256 * 1024
+"""Longest redacted form in bytes."""
 HMAC_DIGITS: Final = 16
 _KEY_ID: Final = 9
 """Characters of a signature before its digits: the key's id and a colon."""
@@ -39,6 +46,10 @@ FIRST_PLACEHOLDER: Final = 0xE000
 LAST_PLACEHOLDER: Final = 0xF8FF
 """What placeholders are made of: the private use area of the first plane (Unicode, section 23.5)."""
 _BASE: Final = LAST_PLACEHOLDER - FIRST_PLACEHOLDER + 1
+
+
+class TooMuch(Exception):
+    """A body with more strings, or a longer redacted form, than one may have."""
 
 
 class Unrestorable(Exception):
@@ -90,12 +101,21 @@ def redact(value: Json, words: frozenset[str], sign: Callable[[bytes], str]) -> 
     """Give the redacted form of a parsed body as JSON text in ASCII.
 
     ``words`` are the strings to keep, as :func:`enumerated` gives them. ``sign`` is
-    :meth:`gateway.audit.instance.Keys.sign`. Linear in the value; one frame for each level of it.
+    :meth:`gateway.audit.instance.Keys.sign`. Each string is signed once, however often the body has it. One
+    frame for each level of the value.
+
+    :raises TooMuch: beyond ``MAX_STRINGS`` or ``MAX_REDACTED``, as soon as that is certain
     """
+    text = _Texts(words, sign)
+    room = MAX_REDACTED + 1
 
     def replaced(value: Json) -> Json:
+        nonlocal room
+        room -= 2  # a character, and a comma or what its list or object is closed with
+        if room < 0:
+            raise TooMuch
         if isinstance(value, str):
-            return "=" + value if value in words else tag(value, sign)
+            return text(value)
         if isinstance(value, dict):
             result = {}
             for key, member in value.items():
@@ -108,7 +128,31 @@ def redact(value: Json, words: frozenset[str], sign: Callable[[bytes], str]) -> 
             return items
         return value
 
-    return json.dumps(replaced(value), separators=(",", ":")).encode("ascii")
+    redacted = json.dumps(replaced(value), separators=(",", ":")).encode("ascii")
+    if len(redacted) > MAX_REDACTED:
+        raise TooMuch
+    return redacted
+
+
+class _Texts:
+    """Replaces the strings of one body."""
+
+    def __init__(self, words: frozenset[str], sign: Callable[[bytes], str]) -> None:
+        self._words = words
+        self._sign = sign
+        self._count = 0
+        self._tags: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        self._count += 1
+        if self._count > MAX_STRINGS:
+            raise TooMuch
+        if text in self._words:
+            return "=" + text
+        known = self._tags.get(text)
+        if known is None:
+            known = self._tags[text] = tag(text, self._sign)
+        return known
 
 
 def tag(text: str, sign: Callable[[bytes], str]) -> str:
@@ -117,7 +161,7 @@ def tag(text: str, sign: Callable[[bytes], str]) -> str:
 
 
 def opaque(body: bytes, sign: Callable[[bytes], str]) -> bytes:
-    """Give the redacted form of a body that is not JSON: one tagged string, its length in bytes."""
+    """Give what is kept of a body that has no redacted form: one tagged string, its length in bytes."""
     return b'"%b"' % _tag(len(body), sign(body)).encode("ascii")
 
 

@@ -7,12 +7,15 @@ last one is ever written to.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
+import stat
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from gateway.audit.chain import STREAM
 
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 LEDGER: Final = "ledger"
 """The folder below the audit directory that holds the streams."""
+MAX_LINE: Final = 4 * 1024 * 1024
+"""Longest line in bytes; what is longer is no record, and nobody holds it in memory."""
 
+_BLOCK: Final = 64 * 1024
 _NAME: Final = re.compile(r"([0-9]{19})-([0-9]{8}T[0-9]{2})\.jsonl")
 
 
@@ -76,6 +82,71 @@ def ledger_size(directory: Path) -> int:
             with suppress(FileNotFoundError):  # pruned meanwhile
                 sizes += one.path.stat().st_size
     return sizes
+
+
+def open_file(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file of the audit directory, made with mode 0600 where ``flags`` say so; give its descriptor.
+
+    What stands under its name and is no file of its own is refused: a FIFO would hold up whoever opens it,
+    and a symbolic link lead a gateway that cuts off a torn tail to a file that is none of its business.
+
+    :raises OSError: when it cannot be opened, or is not a regular file
+    """
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a symbolic link; a FIFO that is to be written to
+            raise _not_regular(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _not_regular(path)
+    return fd
+
+
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def read_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Give the lines of a segment from where ``file`` stands, each with its line feed.
+
+    Of one that is longer than ``MAX_LINE`` only the beginning is given, the rest is passed over.
+    """
+    for line in iter(partial(file.readline, MAX_LINE), b""):
+        yield line
+        rest = line
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(MAX_LINE)
+
+
+def whole_lines(fd: int) -> int:
+    """Give how many bytes of a file are whole lines.
+
+    :raises OSError: when it cannot be read
+    """
+    end = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - _BLOCK)
+        found = os.pread(fd, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def make_folder(folder: Path) -> None:
+    """Have a folder on disk, mode 0700, and those that it is in, as far as they are missing.
+
+    :raises OSError: when it cannot be made
+    """
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    with suppress(FileExistsError):  # another process was quicker; what is no folder shows when it is used
+        folder.mkdir(mode=0o700)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

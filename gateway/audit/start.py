@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.audit import records
+from gateway.audit.committed import read_committed
 from gateway.audit.faults import StreamTaken, system_fault
-from gateway.audit.recovery import recover
+from gateway.audit.recovery import find_intents, recover
 from gateway.audit.segments import streams
 from gateway.audit.stream import SEGMENT_BYTES, Stream
 
@@ -35,14 +36,16 @@ def open_stream(directory: Path, name: str, marks: Marks, segment_bytes: int = S
     )
 
 
-def aftermath(found: Recovered, marks: Marks) -> list[bytes]:
+def aftermath(stream: Stream, marks: Marks) -> list[bytes]:
     """Give the records that follow from what was recovered: none if the last process ended well.
 
     One tells what was cut off and whether there is damage. Each open intent gets its ``request`` record, with
-    ``upstream_outcome`` ``unknown``.
+    ``upstream_outcome`` ``unknown`` and what the intent tells.
     """
+    found = stream.recovered
     told = [records.recovered(marks(), found)] if found.torn or found.damaged else []
-    return told + [records.outcome_unknown(intent) for intent in found.open]
+    intents = find_intents(stream.folder, stream.name, found.open)
+    return told + [records.outcome_unknown(one, intents.get(one, {})) for one in found.open]
 
 
 def take_over(directory: Path, name: str, marks: Marks, then: Iterable[bytes] = ()) -> Stream:
@@ -52,7 +55,7 @@ def take_over(directory: Path, name: str, marks: Marks, then: Iterable[bytes] = 
     """
     stream = open_stream(directory, name, marks)
     try:
-        members = [*aftermath(stream.recovered, marks), *then]
+        members = [*aftermath(stream, marks), *then]
         if members:
             stream.commit(members)
     except BaseException:
@@ -64,16 +67,19 @@ def take_over(directory: Path, name: str, marks: Marks, then: Iterable[bytes] = 
 def settle_idle(directory: Path, instance: str, marks: Marks) -> list[str]:
     """Settle the streams of this instance that nobody continues, as those of slots there were more of once.
 
-    Torn tails are cut off and open intents closed; a stream that has neither, or that a process has, stays as
-    it is. Gives the names of those that were settled.
+    Torn tails are cut off and open intents closed, and records that were never told to be committed are had
+    on disk; a stream that has nothing of that, or that a process has, stays as it is. Gives the names of
+    those that were settled.
 
     :raises AuditError: when a stream cannot be read or written
     """
     settled = []
     try:
         for name, folder in streams(directory):
+            if name.partition(".")[0] != instance:
+                continue
             found = recover(folder, name)
-            if name.partition(".")[0] != instance or not (found.torn or found.open):
+            if not (found.torn or found.open or _untold(folder, found)):
                 continue
             try:
                 take_over(directory, name, marks).close()
@@ -83,3 +89,9 @@ def settle_idle(directory: Path, instance: str, marks: Marks) -> list[str]:
     except OSError as error:
         raise system_fault("read", error.filename or directory, error) from None
     return settled
+
+
+def _untold(folder: Path, found: Recovered) -> bool:
+    """Say whether a stream has sound records that it does not tell to be committed."""
+    told, segment = read_committed(folder), found.segment
+    return told is not None and segment is not None and told != (segment.path.name, found.size)

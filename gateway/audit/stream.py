@@ -10,13 +10,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from gateway.audit.chain import seal_all
+from gateway.audit.committed import LOCK, NOTHING, tell_committed
 from gateway.audit.faults import AuditError, StreamTaken, system_fault
 from gateway.audit.recovery import OpenIntents, Recovered, recover
-from gateway.audit.segments import LEDGER, Segment, hour_of, segment_name, sync_folder
+from gateway.audit.segments import (
+    LEDGER,
+    Segment,
+    hour_of,
+    make_folder,
+    open_file,
+    segment_name,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +34,10 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """Bytes from which on a segment is not added to, the next one is begun; so it is with one of another hour."""
+LOOK_SECONDS: Final = 1.0
+"""How often it is looked at whether the segment is there: each system call costs the event loop time."""
+_LOCK_WAITS: Final = (0.001, 0.01, 0.05)
+"""Seconds after which a lock is tried for again: whoever only asks whether it is taken lets go at once."""
 
 
 class Stream:
@@ -59,9 +73,11 @@ class Stream:
         self._size = 0
         self._intents = OpenIntents()
         self.latched = False
+        self._looked = 0.0
         self._lock = self._locked()
         try:
             self.recovered = self._recover()
+            self._tell_committed(self._size)
         except OSError as error:
             self.close()
             raise system_fault("recover the ledger in", self.folder, error) from None
@@ -69,15 +85,12 @@ class Stream:
 
     def _locked(self) -> int:
         try:
-            if not self.folder.is_dir():
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                sync_folder(self.folder.parent)
-                sync_folder(self.folder.parent.parent)
-            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            make_folder(self.folder)
+            lock = open_file(self.folder / LOCK, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise system_fault("write in", self.folder, error) from None
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock)
         except OSError as error:
             os.close(lock)
             if isinstance(error, BlockingIOError):
@@ -90,12 +103,18 @@ class Stream:
         found = recover(self.folder, self.name)
         self._intents.carry(found.open)
         if found.segment is not None:
-            self._fd = os.open(found.segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._fd = open_file(found.segment.path, os.O_WRONLY | os.O_APPEND)
             self._segment, self._size = found.segment, found.size
-            if found.torn:
+            if found.torn is not None:
                 os.ftruncate(self._fd, found.size)
-                os.fsync(self._fd)
+            # What the process before wrote last it may not have had on disk, nor the name of the file.
+            os.fsync(self._fd)
+            sync_folder(self.folder)
         return found
+
+    def _tell_committed(self, size: int) -> None:
+        segment = NOTHING.segment if self._segment is None else self._segment.path.name
+        tell_committed(self._lock, segment, size)
 
     def commit(self, records: Iterable[bytes]) -> None:
         """Have ``records``, the members of each, on disk behind the last one; all or none.
@@ -107,11 +126,18 @@ class Stream:
         members = self._begun(records)
         name = self.name.encode("ascii")
         piece, last = seal_all(name, self.last, members)
-        self._put(piece)
+        try:
+            self._put(piece)
+            for one in members:
+                self._intents.note(one)
+            with suppress(OSError):  # it is on disk all the same; the index hears of it with the next commit
+                self._tell_committed(self._size + len(piece))
+        except Exception as error:
+            if not isinstance(error, AuditError):
+                self.latched = True  # a bug, or no memory: nobody knows how far it came
+            raise
         self.last = last
         self._size += len(piece)
-        for one in members:
-            self._intents.note(one)
 
     def _begun(self, records: Iterable[bytes]) -> list[bytes]:
         """Give ``records`` with the one that begins a segment before them, if one is to be begun."""
@@ -129,7 +155,7 @@ class Stream:
         if before is not None and (path == before.path or (not self._size and hour < before.hour)):
             return  # it is full of damage; or the clock was set back, and names have to sort
         try:
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 if os.fstat(fd).st_size:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -146,7 +172,7 @@ class Stream:
         self._fd, self._segment, self._size = fd, Segment(path, first, hour), 0
 
     def _put(self, piece: bytes) -> None:
-        """Write and sync, or cut back to what was there."""
+        """Write and sync, or cut back to what was there; what is in a file that was removed is not there."""
         assert self._segment is not None
         path = self._segment.path
         rest = memoryview(piece)
@@ -162,12 +188,24 @@ class Stream:
             raise system_fault("write", path, error) from None
         try:
             os.fdatasync(self._fd)
+            self._look(path)
         except OSError as error:
             self.latched = True
             # A process that starts after this one must not find in memory what may not be on disk.
             with suppress(OSError):
                 os.ftruncate(self._fd, self._size)
             raise system_fault("have on disk what was written to", path, error) from None
+
+    def _look(self, path: Path) -> None:
+        """Look now and then whether what is written to is still where it was.
+
+        :raises OSError: when it was removed, or another file is in its place
+        """
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            if not os.path.samestat(path.stat(), os.fstat(self._fd)):
+                raise FileNotFoundError(errno.ENOENT, "Another file is in its place")
 
     def reopen(self) -> None:
         """Open the segment anew, prove that it holds all that was committed, and cut off what was not.
@@ -177,7 +215,7 @@ class Stream:
         segment = self._segment
         assert segment is not None
         try:
-            fd = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            fd = open_file(segment.path, os.O_WRONLY | os.O_APPEND)
             self._close_segment()
             self._fd = fd
             os.ftruncate(fd, self._size)
@@ -187,8 +225,10 @@ class Stream:
         except OSError as error:
             raise system_fault("reopen", segment.path, error) from None
         damaged = found.damaged and not self.recovered.damaged
-        if found.last != self.last or found.torn or damaged:
+        if found.last != self.last or found.torn is not None or damaged:
             raise AuditError(f"{segment.path}: records that were on disk are not there any more.")
+        with suppress(OSError):
+            self._tell_committed(self._size)
         self.latched = False
 
     def _close_segment(self) -> None:
@@ -205,13 +245,26 @@ class Stream:
             self._lock = -1
 
 
+def _take(lock: int) -> None:
+    """Lock a stream for good; :func:`is_taken` has it for a moment, others until they end.
+
+    :raises OSError: when it cannot be had
+    """
+    for seconds in _LOCK_WAITS:
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(seconds)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def is_taken(folder: Path) -> bool:
     """Say whether a process has the stream whose folder this is.
 
     :raises OSError: when that cannot be told
     """
     try:
-        lock = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        lock = open_file(folder / LOCK)
     except FileNotFoundError:
         return False
     try:

@@ -1,7 +1,8 @@
 """The ends of a ledger's streams: the last records, newest first, and those that come.
 
 Read from the ledger itself, so that nothing depends on the index. Lines are not proven; what is no record is
-passed over.
+passed over, and so is a segment that is pruned meanwhile. Records come in the order in which they were made:
+within a stream that is the order of its lines, between streams it goes by what the records say.
 """
 
 from __future__ import annotations
@@ -9,22 +10,26 @@ from __future__ import annotations
 import heapq
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.audit.faults import system_fault
-from gateway.audit.segments import segments, streams
+from gateway.audit.index.row import read_moment
+from gateway.audit.segments import MAX_LINE, open_file, read_lines, segments, streams, whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _BLOCK: Final = 256 * 1024
+_NO_RECORD: Final = b"\0"
+"""What stands for the end of a line that is too long to be one."""
 
 
 class Line(NamedTuple):
-    """A record: its time, as text that sorts, what it says, and the line."""
+    """A record: when it was made, in milliseconds since the epoch, what it says, and the line."""
 
-    time: str
+    made: float
     record: dict[str, Any]
     text: str
 
@@ -44,7 +49,8 @@ class Tail:
                 found = segments(folder)
                 if found:
                     path = found[-1].path
-                    self._ends[folder] = path, _whole(path)
+                    with os.fdopen(open_file(path), "rb") as file:
+                        self._ends[folder] = path, whole_lines(file.fileno())
         except OSError as error:
             raise system_fault("read the ledger in", error.filename or directory, error) from None
 
@@ -55,22 +61,20 @@ class Tail:
         """
         backwards = [_backwards(folder, *end) for folder, end in self._ends.items()]
         try:
-            yield from heapq.merge(*backwards, key=lambda line: line.time, reverse=True)
+            yield from heapq.merge(*backwards, key=lambda line: line.made, reverse=True)
         except OSError as error:
             raise system_fault("read the ledger in", error.filename or self._directory, error) from None
 
     def more(self) -> list[Line]:
-        """Give the records that have come since, in order of time.
+        """Give the records that have come since, the oldest first.
 
         :raises AuditError: when the ledger cannot be read
         """
-        found: list[Line] = []
         try:
-            for _, folder in streams(self._directory):
-                found += self._more_of(folder)
+            found = [self._more_of(folder) for _, folder in streams(self._directory)]
+            return list(heapq.merge(*found, key=lambda line: line.made))
         except OSError as error:
             raise system_fault("read the ledger in", error.filename or self._directory, error) from None
-        return sorted(found, key=lambda line: line.time)
 
     def _more_of(self, folder: Path) -> Iterator[Line]:
         before = self._ends.get(folder)
@@ -79,48 +83,38 @@ class Tail:
             if before is not None and path.name < before[0].name:
                 continue
             start = before[1] if before is not None and path == before[0] else 0
-            with path.open("rb") as file:
+            with suppress(FileNotFoundError), os.fdopen(open_file(path), "rb") as file:
                 file.seek(start)
-                for raw in file:
-                    if not raw.endswith(b"\n"):
+                for raw in read_lines(file):
+                    if not raw.endswith(b"\n") and len(raw) < MAX_LINE:
                         break
-                    start += len(raw)
+                    start = file.tell()
                     if (line := _read(raw)) is not None:
                         yield line
             self._ends[folder] = path, start
-
-
-def _whole(path: Path) -> int:
-    """Give how many bytes of a segment are whole lines."""
-    with path.open("rb") as file:
-        end = os.fstat(file.fileno()).st_size
-        while end:
-            start = max(0, end - _BLOCK)
-            found = os.pread(file.fileno(), end - start, start).rfind(b"\n")
-            if found >= 0:
-                return start + found + 1
-            end = start
-    return 0
 
 
 def _backwards(folder: Path, last: Path, size: int) -> Iterator[Line]:
     for segment in reversed(segments(folder)):
         if segment.path.name > last.name:
             continue
-        end = size if segment.path == last else segment.path.stat().st_size
-        for raw in _lines_backwards(segment.path, end):
-            if (line := _read(raw)) is not None:
-                yield line
+        with suppress(FileNotFoundError):
+            for raw in _lines_backwards(segment.path, size if segment.path == last else None):
+                if (line := _read(raw)) is not None:
+                    yield line
 
 
-def _lines_backwards(path: Path, end: int) -> Iterator[bytes]:
+def _lines_backwards(path: Path, end: int | None) -> Iterator[bytes]:
+    """Give a file's lines up to ``end``, or all, the last one first."""
     rest = b""
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
+        if end is None:
+            end = os.fstat(file.fileno()).st_size
         while end:
             start = max(0, end - _BLOCK)
             first, *lines = (os.pread(file.fileno(), end - start, start) + rest).splitlines(keepends=True)
             yield from reversed(lines)
-            rest, end = first, start
+            rest, end = first if len(first) < MAX_LINE else _NO_RECORD, start
     if rest:
         yield rest
 
@@ -129,6 +123,10 @@ def _read(raw: bytes) -> Line | None:
     try:
         text = raw.decode("ascii").rstrip("\n")
         record = json.loads(text)
-        return Line(record["time"], record, text)
-    except (ValueError, KeyError, TypeError):
-        return None
+        if all(type(record[name]) is str for name in ("time", "kind", "id")):
+            # The time of a request is when it came; its record was made when it ended.
+            made = read_moment(record["time"]) + float(record.get("duration_ms", 0))
+            return Line(made, record, text)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        pass
+    return None

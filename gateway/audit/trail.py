@@ -6,6 +6,7 @@ thread makes the text of it and has it on disk.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.audit import records
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gateway.audit.records import Marks
     from gateway.audit.stream import Stream
     from gateway.config.model import Audit
-    from gateway.core.types import Operation, Outcome, Permit, RequestHead, Verdict
+    from gateway.core.types import Operation, Outcome, RequestHead, Verdict
 
 _SIZE: Final = 1024
 """About how many bytes a record holds in memory until it is written, its body not counted."""
@@ -42,12 +43,12 @@ class _Request(NamedTuple):
 
 
 class _Intent(NamedTuple):
-    """An intent that is still to be made."""
+    """An intent that is still to be made: of what is known of the exchange at ``time``."""
 
-    id: str
     time: float
-    operation: str
+    outcome: Outcome
     hmac: str | None
+    credential: bytes | None
 
 
 class AuditTrail:
@@ -67,6 +68,7 @@ class AuditTrail:
 
         ``told`` hears on the loop that nothing can be written any more, and with None that it can again.
         """
+        self._loop = loop
         self._keys = keys
         self._marks = marks
         self._blocking = settings.durability != "batch"
@@ -108,15 +110,25 @@ class AuditTrail:
         return Judged(signature, count, keys, body, value, operation)
 
     def intend(
-        self, request_id: str, permit: Permit, judged: object, release: Callable[[bool], None]
+        self,
+        so_far: Callable[[], Outcome],
+        head: RequestHead,
+        judged: object,
+        release: Callable[[bool], None],
     ) -> bool:
         """Write down that a request is about to be forwarded, in mode ``blocking-strict``."""
         if not self._strict:
             return False
         signature = judged.hmac if isinstance(judged, Judged) else None
-        entry = _Intent(request_id, self._marks.now(), permit.operation.name, signature)
+        entry = _Intent(self._marks.now(), so_far(), signature, head.first.get(b"authorization"))
         self._ledger.put(entry, _SIZE, release)
         return True
+
+    def sent(self, judged: object, body: bytes) -> object:
+        """Sign a body as it was sent: also an empty one, where that is not what was judged."""
+        if not isinstance(judged, Judged) or not (body or judged.hmac):
+            return judged
+        return judged._replace(sent=self._keys.sign(body))
 
     def record(
         self,
@@ -141,7 +153,7 @@ class AuditTrail:
         ledger.put(_Request(outcome, taken, credential), _SIZE + len(taken.body), release)
         return release is not None
 
-    def connection(self, client_ip: str, code: str, size: int, seconds: float) -> None:
+    def connection(self, client_ip: str, code: str, size: int, seconds: float | None) -> None:
         """Write down a connection without a request; of many within a second, the rest are told in one.
 
         Like a request, it is only counted while nothing can be written.
@@ -189,13 +201,25 @@ class AuditTrail:
 
     def _render(self, value: Any) -> bytes:
         if type(value) is _Request:
-            outcome, judged, credential = value
-            kept = self._kept(outcome.request_id, judged) if judged.operation is not None else None
-            return self._requests(outcome, judged, credential, None if kept is None else kept.hmac)
+            return self._render_request(value)
         if type(value) is _Intent:
-            return records.intent(records.Mark(value.id, value.time), value.operation, value.hmac)
+            time, outcome, signature, credential = value
+            facts = self._requests.facts(outcome, signature, credential)
+            return records.intent(records.Mark(outcome.request_id, time), facts)
         members: bytes = value
         return members
+
+    def _render_request(self, request: _Request) -> bytes:
+        """Make the record of a request; one that cannot be made must not hold up those of all others."""
+        outcome, judged, credential = request
+        try:
+            kept = self._kept(outcome.request_id, judged) if judged.operation is not None else None
+            return self._requests(outcome, judged, credential, None if kept is None else kept.hmac)
+        except Exception as error:  # noqa: BLE001 - a bug
+            context = {"message": "the record of a request could not be made", "exception": error}
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._loop.call_exception_handler, context)
+            return records.record_failed(outcome)
 
     def _kept(self, identity: str, judged: Judged) -> Kept | None:
         operation = judged.operation

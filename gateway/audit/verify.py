@@ -2,7 +2,8 @@
 
 What it proves: that the lines are the ones that were written, all of them, in their order, as far as the
 stream goes. A stream that was cut short at its end shows only against heads that were kept elsewhere. One
-that was pruned begins where the records in a supervisor's stream say.
+that was pruned begins where a record in a supervisor's stream says; whether that one told the truth shows
+only against such heads, too.
 
 It can run beside the gateway: segments that are pruned meanwhile are passed over, and a last segment that
 seems faulty is read again as long as it changes.
@@ -20,16 +21,17 @@ from itertools import chain, starmap
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from gateway.audit.beginnings import read_beginnings
 from gateway.audit.chain import ROOT, Link
 from gateway.audit.faults import AuditError, system_fault
 from gateway.audit.proof import ChainFault, Faults, Proof, Walk, misplaced, prove
 from gateway.audit.segments import segments, streams
-from gateway.audit.starts import read_starts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from gateway.audit.beginnings import Beginning
     from gateway.audit.segments import Segment
 
 SETTLE_SECONDS: Final = 0.1
@@ -39,12 +41,16 @@ _SETTLE_ROUNDS: Final = 20
 
 @dataclass(slots=True)
 class Verification:
-    """What was found: faults, figures, each stream's head, and what could not be told (``notes``)."""
+    """What was found: faults, figures, each stream's head, and what could not be told (``notes``).
+
+    ``beginnings`` tell of each stream that was pruned where it begins, and who said so.
+    """
 
     told: Faults = field(default_factory=Faults)
     records: int = 0
     size: int = 0
     heads: dict[str, Link] = field(default_factory=dict)
+    beginnings: dict[str, Beginning] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -94,9 +100,10 @@ def verify(
             if proof is not None:
                 proven[task.stream].append(proof)
                 progress(proof.size)
-        starts = read_starts(directory)
+        found.beginnings = read_beginnings(directory)
     except OSError as error:
         raise system_fault("read", error.filename or directory, error) from None
+    starts = {name: one.after for name, one in found.beginnings.items()}
     for name, parts in proven.items():
         _Joining(found, name, starts.get(name), kept.get(name, ())).run(parts)
     for name in sorted((kept.keys() | starts.keys()) - proven.keys()):

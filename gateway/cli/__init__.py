@@ -28,10 +28,10 @@ def main() -> None:
             sys.stdout.flush()  # here, where it can still be told that nobody reads
     except ConfigError as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_status)
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 app = typer.Typer(
     name="gateway",
@@ -35,5 +37,27 @@ def config_path(given: Path | None) -> Path:
     return given or Path(os.environ.get("GATEWAY_CONFIG") or "config/gateway.yaml")
 
 
+class _AuditVerbs(TyperGroup):
+    """The verbs of ``gateway audit``: loaded when one is asked for, as a gateway that serves needs none."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self) -> None:
+        if not self.commands:
+            from gateway.cli.audit.group import audit
+
+            self.commands.update(get_group(audit).commands)
+
+
 from gateway.cli import check, demo, replay, schema, serve, upstream, validate, version  # noqa: E402, F401 - each adds its verb
-from gateway.cli.audit import group  # noqa: E402, F401 - the verbs of `gateway audit`
+
+app.add_typer(
+    typer.Typer(cls=_AuditVerbs, help="The audit trail.", no_args_is_help=True, rich_markup_mode=None),
+    name="audit",
+)

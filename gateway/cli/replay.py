@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +37,6 @@ def replay(
     Exit status: 0 nothing would be newly refused, 1 something would be, 2 a configuration or the ledger
     cannot be used, 3 nothing, but some requests could not be judged.
     """
-    from gateway.audit.faults import AuditError
     from gateway.audit.query import QueryError, parse_query
     from gateway.audit.replay.verdicts import Change
     from gateway.errors import ConfigError
@@ -53,9 +51,6 @@ def replay(
     except ConfigError as error:
         print(error)
         raise typer.Exit(2) from None
-    except AuditError as error:
-        print(f"gateway: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     if as_json:
         print(json.dumps(_report(tally), indent=2))
     else:
@@ -67,7 +62,6 @@ def replay(
 
 def _judge(paths: tuple[Path, Path], moment: int | None) -> Tally:
     """Judge what was recorded from ``moment`` on, in milliseconds since the epoch."""
-    from gateway.audit.instance import Keys
     from gateway.audit.replay.work import judge_all, pieces
     from gateway.errors import ConfigError, Fault
 
@@ -82,7 +76,6 @@ def _judge(paths: tuple[Path, Path], moment: int | None) -> Tally:
         raise ConfigError(list(dict.fromkeys(faults)))
     directory = plans[0].config.audit.directory
     work = pieces(directory, None if moment is None else moment / 1000)
-    Keys(directory)  # made here if need be, not by several processes at once
     least = "" if moment is None else _written(moment)
     with progress("judging", sum(piece.end - piece.start for piece in work)) as done:
         return judge_all(work, partial(means, paths, directory), least, progress=done)
@@ -104,7 +97,7 @@ def means(paths: tuple[Path, Path], directory: Path) -> Means:
     from gateway.audit.replay.judging import Judge
     from gateway.audit.replay.work import Means
 
-    keys = Keys(directory)
+    keys = Keys(directory, make=False)
     current, new = (_rulebook(_compile(path)) for path in paths)
     return Means(Contents(directory, keys).of, Judge(current, new, keys))
 

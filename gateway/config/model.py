@@ -252,7 +252,9 @@ class Audit(Section):
     )
     verify_sent: Flag = Field(
         default=False,
-        description="Whether records have sent_hmac, of the bytes handed to the upstream's socket",
+        description=(
+            "Whether records have sent_hmac, too, of the body as it was handed to the upstream's socket"
+        ),
     )
     index: IndexUrl = Field(
         default="sqlite",

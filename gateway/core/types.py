@@ -366,15 +366,16 @@ Verdict: TypeAlias = Permit | Rejection
 class Outcome(NamedTuple):
     """A finished exchange: the only input of logs, metrics, traces and audit.
 
-    Times: ``time`` is seconds since the epoch at the head's first byte, ``duration_ms`` up to the
-    response's last byte, ``upstream_ms`` from handing over the request to the upstream's last byte,
-    ``overhead_us`` what the gateway itself added (microseconds between having a request whole and having
-    sent it on, plus the same for the response's head). ``phase`` is where it ended; ``settle`` is implied.
-    ``violation_count`` is how many there are in all; ``mode`` the contract's (enforce, report, off).
-    ``bytes_in`` is the request body's size as it came, ``bytes_decoded`` without its content coding; None
-    where it had none, or could not be decoded. ``head_whole`` is false for what never became a whole request
-    head: then it is the connection that the record tells of. ``rendered`` is where the text of it is kept
-    that log and record have in common (``render/outcome.py``), None for nowhere.
+    Times: ``time`` is seconds since the epoch at the head's first byte, ``duration_ms`` from there up to the
+    response's end, which may still wait for its record, ``upstream_ms`` from handing over the request to the
+    upstream's last byte, ``overhead_us`` what the gateway itself added (microseconds between having a request
+    whole and having sent it on, plus the same for the response's head). ``phase`` is where it ended;
+    ``settle`` is implied. ``violation_count`` is how many there are in all; ``mode`` the contract's (enforce,
+    report, off). ``bytes_in`` is the request body's size as it came, ``bytes_decoded`` without its content
+    coding; None where it had none, or could not be decoded. ``head_whole`` is false for what never became a
+    whole request head: then it is the connection that the record tells of, and ``bytes_in`` is all that came.
+    ``rendered`` is where the text of it is kept that log and record have in common (``render/outcome.py``),
+    None for nowhere.
     """
 
     request_id: str
@@ -388,10 +389,10 @@ class Outcome(NamedTuple):
     code: str | None = None
     method: str | None = None
     path: str | None = None
-    operation: str = "-"
+    operation: str | None = None
     contract: str | None = None
     thread_id: str | None = None
-    app: str = "-"
+    app: str | None = None
     client_request_id: str | None = None
     upstream_request_id: str | None = None
     trace_id: str | None = None

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final, cast
 from gateway.core.fields import HeadMemo, refuse
 from gateway.core.head import check_partial
 from gateway.deadline import Deadline
+from gateway.listener.bounds import LINGER_BYTES, LINGER_SECONDS, MAX_AT_ONCE, MAX_BUFFERED, MIN_BODY_RATE
 from gateway.listener.incoming import BODY_CUT, BODY_LATE, HEAD_LATE, feed, incoming
 from gateway.listener.reset import reset_on_close
 from gateway.listener.response import CONTINUE
 from gateway.listener.state import BODY, BUSY, CLOSED, HEAD, LINGER, SKIP
+from gateway.listener.strays import Strays
 from gateway.ports import Client
 
 if TYPE_CHECKING:
@@ -28,19 +30,6 @@ if TYPE_CHECKING:
     from gateway.listener.server import GatewayServer
     from gateway.listener.snapshot import Snapshot
 
-LINGER_SECONDS: Final = 2.0
-"""How long an ending connection waits for its client to read the answer and hang up."""
-LINGER_BYTES: Final = 64 * 1024 * 1024
-"""How much a client may still send meanwhile; some read no answer before they have sent a whole upload."""
-MAX_BUFFERED: Final = 64 * 1024
-"""How many bytes of pipelined requests are kept before reading stops."""
-MIN_BODY_RATE: Final = 8 * 1024
-"""Bytes of a body that buy it one more second, up to ``deadlines.body`` seconds ahead.
-
-So a large body on a slow line gets through, a dripping client does not: 64 kbit/s, less than any mobile line.
-"""
-MAX_AT_ONCE: Final = 32
-"""How many steps a connection takes before it lets others have their turn."""
 _EMPTY_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 
 
@@ -49,7 +38,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_began", "_body", "_buffer", "_client", "_deadline", "_ended", "_exchange",
-        "_missing", "_outbox", "_reading_paused", "_scanned", "_server", "_state", "_transport",
+        "_missing", "_outbox", "_reading_paused", "_scanned", "_server", "_state", "_strays", "_transport",
         "_turn_due", "_writing_paused", "audit", "load", "memo", "observers", "peer", "scheme",
     )  # fmt: skip
 
@@ -65,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._state = HEAD
         self._buffer = b""
+        self._strays: Strays | None = None
         self._scanned = 0
         self._began: tuple[float, float] | None = None
         self._body: SizedBody | ChunkedBody | None = None
@@ -96,12 +86,13 @@ class Connection(asyncio.Protocol):
 
     def finished(self, *, keep_alive: bool, unread: int) -> None:
         """Go on to the next request, or end the connection once everything is sent."""
-        self._exchange = None
         if self._state is CLOSED:
+            self._exchange = None
             return
         if not keep_alive or self.load.draining:
             self._linger()
             return
+        self._exchange = None
         if unread:
             self._missing = unread
             self._state = SKIP
@@ -118,6 +109,7 @@ class Connection(asyncio.Protocol):
 
         ``reset`` where its plain end would be taken for the response's end; what was not yet sent is lost.
         """
+        self._count_strays()
         self._exchange = None
         if reset:
             reset_on_close(self._transport)
@@ -146,14 +138,10 @@ class Connection(asyncio.Protocol):
             return
         self._buffer = self._buffer + data if self._buffer else data
         if state is LINGER:
-            self._missing += len(self._buffer)
-            self._buffer = b""
-            if self._missing > LINGER_BYTES:
+            if self._count_strays().came > LINGER_BYTES:
                 self.drop()
-        elif state is BUSY or (self._writing_paused and state is not BODY):
-            if len(self._buffer) > MAX_BUFFERED and not self._reading_paused and self._transport is not None:
-                self._reading_paused = True
-                self._transport.pause_reading()
+        elif state is BUSY or self._turn_due or (self._writing_paused and state is not BODY):
+            self._balance()
         elif not self._advancing:
             self._advance()
 
@@ -212,18 +200,21 @@ class Connection(asyncio.Protocol):
     # reading
 
     def _read_on(self) -> None:
-        """Take what has come meanwhile, and what comes next."""
-        if self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
-        if self._buffer and not self._advancing:
+        """Take what has come meanwhile, and what comes next once there is room for it."""
+        if self._buffer and not (self._advancing or self._turn_due):
             self._advance()
+        else:
+            self._balance()
+
+    def _balance(self) -> None:
+        """Stop reading while more waits than may; go on once there is room again."""
+        full = len(self._buffer) > MAX_BUFFERED
+        if full != self._reading_paused and self._transport is not None:
+            self._reading_paused = full
+            (self._transport.pause_reading if full else self._transport.resume_reading)()
 
     def _advance(self) -> None:
-        """Take requests off the buffer for as long as they are whole, a few at a time.
-
-        Who pipelines many requests that are answered at once waits for the other connections' turn.
-        """
+        """Take whole requests off the buffer, a few at a time: the other connections have their turn, too."""
         self._advancing = True
         try:
             for _ in range(MAX_AT_ONCE):
@@ -231,6 +222,8 @@ class Connection(asyncio.Protocol):
                     return
         finally:
             self._advancing = False
+            if self._reading_paused:
+                self._balance()
         if not self._turn_due:
             self._turn_due = True
             self._server.loop.call_soon(self._go_on)
@@ -341,7 +334,7 @@ class Connection(asyncio.Protocol):
 
     def _note_body_bytes(self) -> None:
         if self._exchange is not None and self._body is not None:
-            self._exchange.note_body_bytes(self._body.received)
+            self._exchange.note_arrived(self._body.received)
 
     def _skip(self) -> None:
         """Drop what is left of a refused request's body."""
@@ -361,9 +354,10 @@ class Connection(asyncio.Protocol):
     def _refuse_alone(self, rejection: Rejection) -> None:
         """Refuse what never became a whole head."""
         self._state = BUSY
-        self._buffer = b""
-        self._exchange = self._begin()
-        self._exchange.refuse(rejection)
+        arrived, self._buffer = len(self._buffer), b""
+        exchange = self._exchange = self._begin()
+        exchange.note_arrived(arrived)
+        exchange.refuse(rejection)
 
     def _expired(self) -> None:
         """Act on a client that took too long: with its head, its body, or reading its answer."""
@@ -391,9 +385,9 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """End gently: closing with unread bytes would reset the connection and lose the answer."""
+        self._count_strays()
+        self._exchange = None
         self._state = LINGER
-        self._buffer = b""
-        self._missing = 0
         self._body = None
         transport = self._transport
         if transport is None:
@@ -407,14 +401,23 @@ class Connection(asyncio.Protocol):
         if transport.can_write_eof():
             with suppress(OSError):  # the client may have gone between the answer and here
                 transport.write_eof()
-            if self._reading_paused:
-                self._reading_paused = False
-                transport.resume_reading()
+            self._balance()
         else:
             self._close_when_sent()
 
+    def _count_strays(self) -> Strays:
+        """Count what is in the buffer as belonging to no request: none is taken off it any more."""
+        strays = self._strays
+        if strays is None:
+            own = self._missing if self._state is SKIP else 0
+            strays = self._strays = Strays(own if self._exchange is None else self._exchange.unread)
+        strays.take(self._buffer)
+        self._buffer = b""
+        return strays
+
     def _close_when_sent(self) -> None:
         """End once the last answer has left."""
+        self._count_strays()
         self._state = CLOSED
         self._deadline.after(self._server.snapshot.deadlines.body)
         if self._transport is not None:
@@ -427,11 +430,15 @@ class Connection(asyncio.Protocol):
     def drop(self, code: str = "client_gone") -> None:
         """End at once; an exchange under way is abandoned for the reason that ``code`` names."""
         self._outbox.flush()  # what a broken response has so far
+        strays = self._count_strays()
         state, self._state = self._state, CLOSED
         self._deadline.close()
         exchange = self._exchange
-        if state is HEAD and self._began is not None:
-            self.audit.connection(self.peer, code, len(self._buffer), perf_counter() - self._began[1])
+        if strays.count:
+            seconds = None if self._began is None else perf_counter() - self._began[1]
+            why = "closed" if state is LINGER or state is CLOSED else code
+            self.audit.connection(self.peer, why, strays.count, seconds)
+            strays.count = 0
         if exchange is not None:
             if state is BODY:
                 self._note_body_bytes()

@@ -10,6 +10,7 @@ response's head is out), settled.
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -18,6 +19,7 @@ from gateway.core.codes import status_of
 from gateway.core.head import read_head
 from gateway.core.route import Route
 from gateway.core.types import Decision, Phase, Rejection
+from gateway.listener.bounds import SKIPPABLE
 from gateway.listener.outcome import make_outcome
 from gateway.listener.refusals import unrecorded, upstream_failed
 from gateway.listener.response import Framing, head_bytes, refusal_bytes
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from gateway.listener.server import Load
     from gateway.listener.snapshot import Snapshot
     from gateway.ports import AuditLog, Client, Flight, Observer, ResponseHead, UpstreamFault
-
-SKIPPABLE = 256 * 1024
-"""A refused request's body of at most this many bytes is read and dropped to keep the connection."""
 
 CLIENT_GONE = 499
 """The status of the record where no response could be sent; nginx's figure, never on the wire."""
@@ -214,7 +213,7 @@ class Exchange:
             self.findings = verdict.findings
             self.decision = _WOULD_REJECT
         self._permit = verdict
-        if not audit.intend(self.id, verdict, self._judged, self._intended):
+        if not audit.intend(partial(make_outcome, self), head, self._judged, self._intended):
             self._forward()
 
     def _intended(self, durable: bool) -> None:
@@ -254,12 +253,12 @@ class Exchange:
         self.time = when
         self.started = at
 
-    def note_body_bytes(self, count: int) -> None:
-        """Take note of how much of a body arrived that never became whole."""
+    def note_arrived(self, count: int) -> None:
+        """Take note of how many bytes came of a head or a body that never became whole."""
         self.body_bytes = count
 
     @property
-    def _unread(self) -> int | None:
+    def unread(self) -> int | None:
         """Bytes of the body that were never asked for; None where they cannot be told or are not worth it."""
         head = self.head
         if self._whole:
@@ -275,14 +274,14 @@ class Exchange:
         self.phase = rejection.phase
         self.status = status_of(rejection.code)
         self.code = rejection.code
-        if self.decision is _ALLOW:
+        if self.decision is not _ERROR:
             self.decision = _REJECT
         self._keep_alive = (
             head is not None
             and head.keep_alive
             and not rejection.close
             and not self.downstream.load.draining
-            and self._unread is not None
+            and self.unread is not None
         )
         answer, self.bytes_out = refusal_bytes(
             rejection, head, self.snapshot.dialect, self.id, keep_alive=self._keep_alive
@@ -326,6 +325,10 @@ class Exchange:
             self.flight.resume()
 
     # ports.ResponseSink: upstream → here
+
+    def request_sent(self, body: bytes) -> None:
+        """Have the record tell of the body as it was sent, too."""
+        self._judged = self.downstream.audit.sent(self._judged, body)
 
     def response_head(self, head: ResponseHead) -> None:
         """Make the response's head; it leaves together with the first piece of the body."""
@@ -419,7 +422,7 @@ class Exchange:
         if durable:
             if last:
                 self.downstream.write(last)
-            self.downstream.finished(keep_alive=self._keep_alive, unread=self._unread or 0)
+            self.downstream.finished(keep_alive=self._keep_alive, unread=self.unread or 0)
         else:
             self.downstream.abort(reset=True)
 

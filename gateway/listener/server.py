@@ -106,7 +106,10 @@ class GatewayServer(web.Server):
     def opened(self, connection: Connection) -> bool:
         """Take note of a new connection; false where it is one too many and has to end at once."""
         self._open.add(connection)
-        return self.max_connections is None or len(self._open) <= self.max_connections
+        if self.max_connections is None or len(self._open) <= self.max_connections:
+            return True
+        self.audit.connection(connection.peer, "overloaded", 0, None)
+        return False
 
     def closed(self, connection: Connection) -> None:
         """Take note of a connection's end."""

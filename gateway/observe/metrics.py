@@ -159,7 +159,7 @@ class Metrics:
 
     def _count(self, outcome: Outcome) -> None:
         requests = self._requests.get(
-            (outcome.operation, outcome.app, outcome.decision, outcome.status)
+            (outcome.operation or UNKNOWN, outcome.app or UNKNOWN, outcome.decision, outcome.status)
         ) or self._requests_of(outcome)
         requests.count += 1
         requests.duration.observe(outcome.duration_ms / 1e3)
@@ -210,7 +210,7 @@ class Metrics:
 
     def _count_violations(self, outcome: Outcome) -> None:
         counts = self._violations
-        operation = outcome.operation
+        operation = outcome.operation or UNKNOWN
         faults = [(v.code, v.safe_param) for v in outcome.violations] or [(outcome.code or UNKNOWN, None)]
         for fault, param in faults:
             labels = self._violation_labels.get((operation, fault, param))
@@ -255,7 +255,7 @@ class Metrics:
         yield requests
         yield _histograms(
             "gateway_request_duration_seconds",
-            "From a request's first byte to its response's last.",
+            "From a request's first byte to its response's end.",
             "operation",
             self._durations,
         )

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import __version__
 from gateway.audit import records
+from gateway.audit.chain import OPS
 from gateway.audit.content.writer import ContentWriter
 from gateway.audit.faults import AuditError, StreamTaken
 from gateway.audit.instance import Keys, instance_id
 from gateway.audit.ledger import WAIT_SECONDS, Ledger
 from gateway.audit.records import Marks
 from gateway.audit.start import settle_idle, take_over
-from gateway.audit.starts import OPS
 from gateway.audit.trail import AuditTrail
 from gateway.listener.ids import RequestIds
 from gateway.observe.logs import get_logger
@@ -136,8 +136,8 @@ class ProcessAudit:
         self._ops.put(members, len(members), release)
         return await done
 
-    def close(self, revision: str, *, drained: bool) -> None:
-        """Tell of the end, have everything on disk, and let the index take it."""
+    def close(self, revision: str, *, drained: bool) -> bool:
+        """Tell of the end, have all on disk, and let the index take it; False where records were lost."""
         self._upkeep.close()
         self.trail.tell(records.stopped(self.marks(), revision=revision, drained=drained))
         self._put(records.stopped(self.marks(), revision=revision, drained=drained))
@@ -146,10 +146,11 @@ class ProcessAudit:
         if self._ops.close(max(1.0, until - time.monotonic())):
             self._ops_stream.close()
         if not written or self._ops.queued:
-            _log.error("audit_lost", records=self.queued)
+            _log.error("audit_lost", records=self.queued, refused=self.trail.ledger.refused)
         if self._started:
             log_heads(self._heads())
         self._follower.close()
+        return self.queued == 0
 
     def _put(self, members: bytes) -> None:
         self._ops.put(members, len(members))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.admin import AdminError
 from gateway.audit import records
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gateway.audit.query import Page
     from gateway.audit.records import Marks
     from gateway.config.model import Audit
+
+
+TURN_SECONDS: Final = 10.0
+"""How long a question waits for those before it, each of which may take as long as the index gives itself."""
 
 
 class Notes(Protocol):
@@ -74,13 +78,20 @@ class AuditReading:
             raise AdminError(503, "audit_unavailable", "The audit trail cannot be written at present.")
 
     async def _ask(self, query: Query) -> Page:
-        async with self._turn:
-            try:
-                return await asyncio.to_thread(self._query, query)
-            except QueryError as error:  # of a cursor, which only the index can tell
-                raise AdminError(400, "invalid_filter", str(error)) from None
-            except AuditError as error:
-                raise AdminError(503, "index_unavailable", str(error)) from None
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            busy = "The index still looks for what others asked for."
+            raise AdminError(503, "index_unavailable", busy) from None
+        try:
+            return await asyncio.to_thread(self._query, query)
+        except QueryError as error:  # of a cursor, which only the index can tell
+            raise AdminError(400, "invalid_filter", str(error)) from None
+        except AuditError as error:
+            raise AdminError(503, "index_unavailable", str(error)) from None
+        finally:
+            self._turn.release()
 
     def _query(self, query: Query) -> Page:
         from gateway.audit.index import open_index  # noqa: PLC0415 - many gateways are never asked

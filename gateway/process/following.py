@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gateway
+from gateway.audit.clock import Clock
 from gateway.observe.logs import get_logger
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class FollowerProcess:
     def __init__(self, settings: Audit) -> None:
         """Make it ready to be started for the section ``audit`` of a configuration."""
         self._settings = settings
+        self._clock = Clock()
         self._closing = threading.Event()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,7 +109,11 @@ class FollowerProcess:
                 return error.strerror or type(error).__name__
         assert process.stdin is not None
         assert process.stdout is not None
-        told = {"index": self._settings.index.get_secret_value(), "retention": self._settings.retention}
+        told = {
+            "index": self._settings.index.get_secret_value(),
+            "retention": self._settings.retention,
+            "clock": self._clock.offset,
+        }
         with suppress(OSError, ValueError):  # it, or we, ended at once
             process.stdin.write(json.dumps(told).encode("ascii") + b"\n")
             process.stdin.flush()
@@ -117,11 +123,19 @@ class FollowerProcess:
         return process.wait()
 
     def _hear(self, line: bytes) -> None:
-        report: dict[str, Any] = json.loads(line)
-        self.indexed = report["indexed"]
-        if report["lag"] is not None:
-            self._known = report["lag"], time.monotonic()
-        for sentence in report["told"]:
+        """Take a report; what is none is told of, and passed over."""
+        try:
+            report: dict[str, Any] = json.loads(line)
+            indexed = {str(name): int(seq) for name, seq in report["indexed"].items()}
+            lag = None if report["lag"] is None else float(report["lag"])
+            told = [str(sentence) for sentence in report["told"]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            _log.warning("audit_index", message="The follower said what is no report.")
+            return
+        self.indexed = indexed
+        if lag is not None:
+            self._known = lag, time.monotonic()
+        for sentence in told:
             _log.warning("audit_index", message=sentence)
 
 

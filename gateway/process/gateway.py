@@ -67,6 +67,7 @@ class Gateway:
         self._reloading = asyncio.Lock()
         self._faulty: tuple[Path, ...] = ()
         self._reasons: tuple[str, ...] = ("starting",)
+        self.recorded = True
         self._tell_metrics()
 
     @property
@@ -181,7 +182,7 @@ class Gateway:
         self._pools.retire()
         self._background.close()
         self._reading.close()
-        self._audit.close(self._plan.revision, drained=not self._server.cut_off)
+        self.recorded = self._audit.close(self._plan.revision, drained=not self._server.cut_off)
 
     def _compile(self) -> Plan:
         return compile_plan(self._plan.path, dict(os.environ), later=self._background.later, cached=True)

@@ -42,10 +42,11 @@ async def serve(
     log_format: Format = "json",
     started: Callable[[Gateway], Awaitable[None]] | None = None,
     background: Background | None = None,
-) -> None:
+) -> bool:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once.
 
-    ``started`` is awaited once the gateway listens. ``background`` is what ``plan`` was compiled with.
+    Gives whether every record of the audit trail is on disk. ``started`` is awaited once the gateway
+    listens. ``background`` is what ``plan`` was compiled with.
     GatewayError if it cannot start.
     """
     logs = configure(log_format)
@@ -58,6 +59,7 @@ async def serve(
             await _drain(gateway)
     finally:
         logs.close()
+    return gateway.recorded
 
 
 async def _serve_until_told(

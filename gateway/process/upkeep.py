@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
+from gateway.audit.clock import Clock, ClockAhead
 from gateway.audit.content.reader import prune_content
 from gateway.audit.faults import AuditError
 from gateway.audit.heads import current_heads
@@ -35,17 +35,21 @@ class Upkeep:
         commit: Callable[[list[bytes]], None],
         heads: Callable[[], Mapping[str, Link]],
         indexed: Callable[[], Mapping[str, int]],
+        clock: Clock | None = None,
     ) -> None:
         """``heads`` gives the last record of each stream that this process writes.
 
         ``commit`` has records of the supervisor's stream on disk; ``indexed`` gives the number of the last
-        record of each stream that the index has.
+        record of each stream that the index has. Nothing is pruned while ``clock``, which starts here unless
+        it is given, cannot be believed.
         """
         self._settings = settings
         self._marks = marks
         self._commit = commit
         self._heads = heads
         self._indexed = indexed
+        self._clock = clock or Clock()
+        self._doubted = False
         self._idle: Mapping[str, Link] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-upkeep", daemon=True)
@@ -61,13 +65,32 @@ class Upkeep:
     def _run(self) -> None:
         minutes = 0
         while not self._stop.wait(HEAD_SECONDS):
+            self.turn(prune=minutes % PRUNE_MINUTES == 0)
+            minutes += 1
+
+    def turn(self, *, prune: bool) -> None:
+        """Do all that is due, each on its own: what fails is told, is due again, and keeps nothing else."""
+        for part in (self.tell_heads, *([self.prune_content, self.prune] if prune else [])):
             try:
-                self.tell_heads()
-                if minutes % PRUNE_MINUTES == 0:
-                    self.prune()
+                part()
+            except ClockAhead as error:
+                self._doubt(error)
             except AuditError as error:
                 _log.error("audit_upkeep_failed", fault=str(error))
-            minutes += 1
+            except Exception as error:  # noqa: BLE001 - a bug in one part must not end the others
+                _log.exception("audit_upkeep_failed", fault=f"internal error ({type(error).__name__})")
+
+    def _before(self, retention: float) -> float:
+        """Give the time before which all is older than ``retention``; both are in seconds."""
+        now = self._clock.now()
+        self._doubted = False
+        return now - retention
+
+    def _doubt(self, error: ClockAhead) -> None:
+        """Tell once, and not each hour, that the clock cannot be believed."""
+        if not self._doubted:
+            self._doubted = True
+            _log.error("audit_upkeep_failed", fault=str(error))
 
     def tell_heads(self) -> None:
         """Log the head of each stream, of those that nobody writes any more, too.
@@ -80,16 +103,23 @@ class Upkeep:
             self._idle = {name: head for name, head in found.items() if name not in heads}
         log_heads({**self._idle, **heads})
 
+    def prune_content(self) -> None:
+        """Remove content that is older than its retention.
+
+        :raises AuditError: when it cannot be
+        """
+        settings = self._settings
+        content = prune_content(settings.directory, self._before(settings.content_retention))
+        if content.files:
+            _log.info("audit_content_pruned", segments=content.files, bytes=content.size)
+
     def prune(self) -> None:
-        """Remove records and content that are older than their retention; see :mod:`gateway.audit.prune`.
+        """Remove records that are older than their retention; see :mod:`gateway.audit.prune`.
 
         :raises AuditError: when they cannot be
         """
-        settings, now = self._settings, time.time()
-        content = prune_content(settings.directory, now - settings.content_retention)
-        if content.files:
-            _log.info("audit_content_pruned", segments=content.files, bytes=content.size)
-        before = now - settings.retention
+        settings = self._settings
+        before = self._before(settings.retention)
         positions = self._indexed()
         for one in prune(settings.directory, self._commit, self._marks, before=before, positions=positions):
             _log.info(

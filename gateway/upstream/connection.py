@@ -34,8 +34,8 @@ _UNASKED: Final = UpstreamFault("upstream_protocol_error", "protocol", sent=Fals
 class Sender(Protocol):
     """Whose request a connection carries."""
 
-    def sent(self) -> None:
-        """Take note that the request leaves now: from here on it is never sent again."""
+    def sent(self, request: bytes) -> None:
+        """Take note that these very bytes leave now: from here on the request is never sent again."""
 
     def unsent(self, fault: UpstreamFault) -> None:
         """Take the request back: the connection ended before a byte of it was written."""
@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
             return
         self._sender = None
         self._used = True
-        sender.sent()
+        sender.sent(request)
         self._transport.write(request)
 
     def _intrusion(self) -> UpstreamFault | None:

@@ -33,7 +33,10 @@ IDLE_LIFETIME = 55.0
 
 
 class UpstreamSettings(NamedTuple):
-    """What a pool is made from. ``urls`` are scheme and authority; times are seconds."""
+    """What a pool is made from. ``urls`` are scheme and authority; times are seconds.
+
+    ``tell_sent``: sinks hear of each body as it leaves.
+    """
 
     urls: tuple[str, ...]
     connect: float
@@ -42,6 +45,7 @@ class UpstreamSettings(NamedTuple):
     size: int
     authorization: str | None
     forwarded: bool
+    tell_sent: bool = False
 
 
 class _Endpoint:
@@ -109,9 +113,11 @@ class Flight:
 
     # upstream.connection.Sender
 
-    def sent(self) -> None:
+    def sent(self, request: bytes) -> None:
         """Give the request up: it is on its way."""
         self.permit = None
+        if self._pool.tell_sent and self.sink is not None:
+            self.sink.request_sent(request.partition(b"\r\n\r\n")[2])
 
     def unsent(self, fault: UpstreamFault) -> None:
         """Look for another connection."""
@@ -128,6 +134,7 @@ class Pool:
         """Make an empty pool; nothing is connected before the first request. ``tls`` serves https urls."""
         self._loop = loop
         self._settings = settings
+        self.tell_sent = settings.tell_sent
         self._tls = tls
         self._endpoints = [_Endpoint(url, settings) for url in settings.urls]
         self._headers = ResponseHeaders()

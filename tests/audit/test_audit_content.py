@@ -14,6 +14,7 @@ from gateway.audit.content.reader import CHANGED, ERASED, NONE, Content, Content
 from gateway.audit.content.writer import ContentWriter
 from gateway.audit.faults import AuditError
 from gateway.audit.instance import Keys
+from gateway.audit.redaction import MAX_STRINGS, opaque
 from gateway.audit.segments import segments
 from tests.support.ledgers import NAME
 
@@ -91,6 +92,23 @@ def test_redacted(keys: Keys, kind: Any, value: Any, form: str, content: Any) ->
     assert (read[:4] if form == "opaque" else read) == content
     assert kept.hmac == keys.sign(found[1])
     assert b"secret" not in kept.line
+
+
+@pytest.mark.parametrize("kind", ["json", "form", "multipart"])
+def test_too_much_to_redact(keys: Keys, kind: Any) -> None:
+    """Of a body with one string more than may be redacted, only size and HMAC are kept, in a short line."""
+    for count, form in (
+        (MAX_STRINGS, "redacted" if kind == "json" else "form"),
+        (MAX_STRINGS + 1, "opaque"),
+    ):
+        value: Any = {"x": [""] * count}
+        kept = keep_redacted(keys, identity(1), b"secret body", value, frozenset(), kind)
+        found = read_line(kept.line)
+        assert found is not None
+        assert found[0] == form
+        assert kept.hmac == keys.sign(found[1])
+    assert found[1] == opaque(b"secret body", keys.sign)
+    assert len(kept.line) < 100
 
 
 @pytest.mark.parametrize(

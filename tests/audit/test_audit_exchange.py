@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from gateway.core.types import Decision
+from gateway.core.route import Route, RouteTable
+from gateway.core.types import Decision, Layer, Phase
 from gateway.listener.snapshot import Deadlines
 from tests.support.certificates import make_certificate
 from tests.support.held import HeldAudit, Told
-from tests.support.plane import GET, POST, Plane, code_of, request
+from tests.support.plane import GET, POST, RULES, Plane, code_of, request
 from tests.support.raw import Incomplete, Malformed, RawConnection, Response, parse_responses
 from tests.support.recorder import Recorder, Script, Step, chunked, ok
 
@@ -287,10 +289,13 @@ async def test_nothing_is_forwarded_before_its_intent_is_on_disk() -> None:
             held(plane).release()
             answer = await asked.answer()
             assert answer.status == 200
-        ((intended, permit),) = held(plane).intents
-        ((outcome, _, judged),) = held(plane).records
-        assert intended == outcome.request_id == answer.header("x-request-id")
-        assert permit.body == judged
+        ((intended, intended_head),) = held(plane).intents
+        ((outcome, head, _),) = held(plane).records
+        assert intended.request_id == outcome.request_id == answer.header("x-request-id")
+        known = ("time", "client_ip", "revision", "method", "path", "operation", "contract")
+        assert [getattr(intended, name) for name in known] == [getattr(outcome, name) for name in known]
+        assert (intended.phase, intended.upstream, intended.status) == (Phase.FORWARD, None, 0)
+        assert intended_head is head
 
 
 async def test_what_is_refused_has_no_intent() -> None:
@@ -316,6 +321,25 @@ async def test_without_its_intent_nothing_is_forwarded() -> None:
             assert held(plane).releases == []
         ((outcome, _, judged),) = held(plane).records
         assert (outcome.decision, outcome.upstream, judged) == (Decision.REJECT, None, b'{"text": "hello"}')
+        assert upstream.raw == b""
+
+
+async def test_what_would_be_refused_is_refused_without_its_intent() -> None:
+    """In mode report, too: a request that was not forwarded was rejected, whatever its body."""
+    route = RULES.routes.match("POST", "/v1/messages")
+    assert isinstance(route, Route)
+    rules = RULES._replace(
+        routes=RouteTable([replace(route.operation, mode="report", reported=frozenset(Layer))])
+    )
+    async with Recorder() as upstream, Plane(upstream.url, audit=HeldAudit(strict=True)) as plane:
+        plane.server.snapshot = replace(plane.snapshot, rules=rules)
+        async with RawConnection(plane.port) as connection:
+            asked = await ask(plane, connection, request(body=b"{}"))
+            held(plane).release(durable=False)
+            assert (await asked.answer()).status == 503
+        ((intended, _),) = held(plane).intents
+        ((outcome, _, _),) = held(plane).records
+        assert (intended.decision, outcome.decision) == (Decision.WOULD_REJECT, Decision.REJECT)
         assert upstream.raw == b""
 
 
@@ -423,7 +447,8 @@ async def test_a_connection_that_never_became_a_request(raw: bytes, eof: bool, c
             assert audit.connections == [Told("127.0.0.1", code, len(raw))]
             assert audit.records == []
         else:
-            assert [(one.code, one.head_whole) for one, _, _ in audit.records] == [(code, False)]
+            told = [(one.code, one.head_whole, one.bytes_in) for one, _, _ in audit.records]
+            assert told == [(code, False, len(raw))]
             assert audit.connections == []
 
 

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.audit.committed import LOCK, NOTHING, tell_committed
 from gateway.audit.faults import AuditError
 from gateway.audit.follower import Follower, rebuild
 from gateway.audit.index import Batch, Index, IndexUnavailable, open_index
 from gateway.audit.index.row import read_row
+from gateway.audit.instance import instance_id
 from gateway.audit.query import Query
+from gateway.audit.records import Marks
 from gateway.audit.segments import segments
+from gateway.audit.start import settle_idle
+from gateway.listener.ids import RequestIds
 from tests.support.ledgers import MOMENT, NAME, OTHER, lines, made_up, members, open_stream, write
 
 if TYPE_CHECKING:
@@ -25,8 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.audit.segments import Segment
+    from gateway.audit.stream import Stream
 
 PATIENCE = 30.0
+MARKS = Marks(RequestIds().next, lambda: MOMENT / 1000)
 
 
 @pytest.fixture
@@ -353,18 +360,113 @@ def test_an_outage_is_waited_out(tmp_path: Path, index: Index) -> None:
 def test_a_ledger_that_cannot_be_read(tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system says is told with the file, and nothing is taken as read."""
     write(tmp_path, made_up(3))
-    real = os.fdatasync
 
-    def broken(_: int) -> None:
+    def broken(*_: int) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fdatasync", broken)
-    follower = Follower(tmp_path, index)
-    with pytest.raises(AuditError, match="cannot read the ledger: Input/output error"):
-        follower.step()
-    monkeypatch.setattr(os, "fdatasync", real)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", broken)
+        follower = Follower(tmp_path, index)
+        with pytest.raises(AuditError, match="cannot read the ledger: Input/output error"):
+            follower.step()
     follower.catch_up()
     assert held(index) == sorted(lines(tmp_path))
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "write"])
+def test_what_is_cut_off_again_is_not_taken(
+    tmp_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Of a commit that fails nothing is in the index, though it was there to be read; others get its numbers.
+
+    Be it a stream's first commit, or one that begins a segment, or the last one of a process.
+    """
+    name = f"{instance_id(tmp_path)}.0"
+    follower = Follower(tmp_path, index)
+    real = getattr(os, call)
+    seen: list[int] = []
+
+    def failing(fd: int, *data: Any) -> int:
+        if call == "write" and not seen:
+            seen.append(0)
+            return int(real(fd, bytes(data[0])[:-50]))  # whole lines among them
+        seen.append(os.fstat(fd).st_size)
+        follower.catch_up()
+        raise OSError(5, "Input/output error")
+
+    def fail(stream: Stream, seed: int) -> None:
+        seen.clear()
+        records = [members(record) for record in made_up(3, seed=seed)]
+        monkeypatch.setattr(os, call, failing)
+        with pytest.raises(AuditError, match="Input/output error"):
+            stream.commit(records)
+        monkeypatch.setattr(os, call, real)
+        follower.catch_up()
+        assert seen[-1] > 1000
+        assert held(index) == sorted(committed)
+
+    committed: list[str] = []
+    for life in range(3):
+        stream = open_stream(tmp_path, name, segment_bytes=1500)
+        fail(stream, 10 + life)
+        if stream.latched:
+            stream.reopen()
+        stream.commit([members(record) for record in made_up(3, seed=20 + life)])
+        committed = lines(tmp_path, name)
+        follower.catch_up()
+        fail(stream, 30 + life)
+        stream.close()
+    write(tmp_path, made_up(3, seed=40), name)
+    follower.catch_up()
+    assert len(files(tmp_path, name)) > 3
+    assert (held(index), follower.faults) == (sorted(lines(tmp_path, name)), 0)
+
+
+def test_only_streams_that_may_be_cut_are_waited_for(tmp_path: Path, index: Index) -> None:
+    """Where nothing is told of what is committed, or nobody goes on in the stream, all of it is taken."""
+    own = f"{instance_id(tmp_path)}.0"
+    taken: list[str] = []
+    lock = tmp_path / "ledger" / own / LOCK
+    for number, text in enumerate([b"", b"no line", b"0" * 64, None]):
+        write(tmp_path, made_up(2, seed=number), own)
+        lock.unlink()
+        if text is not None:
+            lock.write_bytes(text)
+        Follower(tmp_path, index).catch_up()
+        taken = lines(tmp_path, own)
+        assert held(index) == sorted(taken)
+    for name in (own, OTHER):
+        write(tmp_path, made_up(2, seed=5), name)
+        with (tmp_path / "ledger" / name / LOCK).open("rb+") as file:
+            tell_committed(file.fileno(), *NOTHING)
+    Follower(tmp_path, index).catch_up()
+    assert held(index) == sorted([*taken, *lines(tmp_path, OTHER)])
+    assert settle_idle(tmp_path, own.partition(".")[0], MARKS) == [own]
+    assert settle_idle(tmp_path, own.partition(".")[0], MARKS) == []
+    Follower(tmp_path, index).catch_up()
+    assert held(index) == sorted([*lines(tmp_path, own), *lines(tmp_path, OTHER)])
+
+
+def test_an_index_that_is_removed(tmp_path: Path, index: Index) -> None:
+    """It is begun anew and has all again, once; who still has the one before does not harm it."""
+    write(tmp_path, made_up(20))
+    follower = Follower(tmp_path, index)
+    follower.catch_up()
+    reader, idle = (open_index("sqlite", tmp_path) for _ in range(2))
+    for _ in range(2):
+        assert len(reader.query(Query()).records) == 21
+        for path in tmp_path.glob("index.sqlite*"):
+            path.unlink()
+        assert not reader.query(Query()).records
+        assert follower.step() == 21
+        assert len(reader.query(Query()).records) == 21
+    idle.close()  # it has the first one
+    write(tmp_path, made_up(20, seed=1), OTHER)
+    follower.catch_up()
+    again = open_index("sqlite", tmp_path)
+    assert held(again) == held(reader) == sorted([*lines(tmp_path), *lines(tmp_path, OTHER)])
+    for opened in (again, reader):
+        opened.close()
 
 
 def test_rebuilding(tmp_path: Path, index: Index) -> None:

@@ -76,5 +76,5 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_a_segment_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "ledger" / NAME / "0000000000000000001-20270115T08.jsonl").mkdir(parents=True)
-    with pytest.raises(AuditError, match=r"jsonl: cannot read: Is a directory\.$"):
+    with pytest.raises(AuditError, match=r"jsonl: cannot read: Not a regular file\.$"):
         current_heads(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.audit.chain import ROOT, Link, seal
 from gateway.audit.faults import AuditError
 from gateway.audit.index import START, Batch, Index, IndexUnavailable, Position, PositionMoved, open_index
+from gateway.audit.index.postgresql import PostgresqlIndex
 from gateway.audit.index.row import read_row
 from gateway.audit.index.sqlite import BUCKET_RECORDS, SqliteIndex
 from gateway.audit.query import Query, QueryError
@@ -221,6 +223,60 @@ def test_any_filters_find_what_a_walk_finds(
         assert every(index, query, limit=3) == newest_first(wanted), filters
 
 
+def test_a_page_by_bytes(index: Index) -> None:
+    """Large records end a page before its limit does; over all pages each is there once."""
+    records = [record | {"user_agent": "x" * 60_000, "thread_id": "same"} for record in made_up(40)]
+    taken = batch(records)
+    index.take(taken)
+    for query in (Query(limit=1000), Query(limit=1000, thread_id="same")):
+        found: list[str] = []
+        cursor: str | None = None
+        sizes = []
+        while True:
+            page = index.query(replace(query, cursor=cursor))
+            found.extend(page.records)
+            sizes.append(len(page.records))
+            cursor = page.next
+            if cursor is None:
+                break
+        assert found == newest_first(taken.rows)
+        assert sizes == [18, 18, 4]
+
+
+CALLER = "11111111:" + 32 * "a"
+
+
+@pytest.fixture(params=["", "key"])
+def crowded(index: Index, request: pytest.FixtureRequest) -> Query:
+    """Fill an index with records of one thread; give a filter that almost all of them are dropped by."""
+    records = [record | {"thread_id": "same"} for record in made_up(5000)]
+    if not request.param:  # `same` is in all of them, but is no record's id
+        records[7]["id"] = "same"
+        query = Query(id="same", limit=1)
+    else:
+        records[7]["key_fingerprint"] = CALLER
+        query = Query(thread_id="same", key_fingerprint=CALLER, limit=1)
+    index.take(batch(records))
+    return query
+
+
+def test_what_few_of_many_match_is_found_in_one_go(
+    index: Index, crowded: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates are not read a few at a time, each time from the beginning."""
+    asked: list[object] = []
+    if isinstance(index, SqliteIndex):
+        index._connection.set_trace_callback(
+            lambda text: asked.append(text) if "FROM bucket INDEXED" in text else None
+        )
+    else:
+        fetch = index._fetch  # type: ignore[attr-defined]
+        monkeypatch.setattr(index, "_fetch", lambda *given: asked.append(given) or fetch(*given))
+    (found,) = index.query(crowded).records
+    assert json.loads(found)[("id" if crowded.id else "key_fingerprint")] in ("same", CALLER)
+    assert len(asked) <= 1 + 5000 // 1000 + 1
+
+
 def test_terms_over_many_buckets(tmp_path: Path) -> None:
     """A common text is given newest first though batches overlap in time; a rare one is found among all."""
     index = open_index("sqlite", tmp_path)
@@ -270,6 +326,37 @@ def test_no_query_sorts_all_records(tmp_path: Path) -> None:
     for text in statements:
         plan = [row[3] for row in index._connection.execute(f"EXPLAIN QUERY PLAN {text}")]
         assert not [step for step in plan if "TEMP B-TREE" in step], (text, plan)
+    index.close()
+
+
+@pytest.mark.parametrize("filters", [{"status": 201}, {"q": "same"}, {"id": "same"}], ids=str)
+def test_a_question_that_takes_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: dict[str, Any]
+) -> None:
+    """It is given up, within one statement and between many, and told how to ask; the next is answered."""
+    monkeypatch.setattr("gateway.audit.index.sqlite.PROGRESS_STEPS", 100)
+    index = SqliteIndex(tmp_path / "index.sqlite")
+    records = [record | {"thread_id": "same"} for record in made_up(500)]
+    index.take(batch(records))
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.audit.index.sqlite.QUERY_SECONDS", -1.0)
+        with pytest.raises(
+            IndexUnavailable, match=r"index\.sqlite: the question took too long: narrow it by "
+        ):
+            index.query(Query(**filters))
+    assert len(index.query(Query(q="same")).records) == 100
+    second = batch(made_up(1, seed=2), index.positions()[NAME])
+    index.take(second)
+    index.close()
+
+
+def test_a_question_that_takes_postgresql_too_long(postgresql: Postgresql) -> None:
+    """Between two batches, too."""
+    index = PostgresqlIndex(postgresql.new_database(), deadline=0.0)
+    with pytest.raises(
+        IndexUnavailable, match=r"audit\.index: the question took too long: narrow it by --since"
+    ):
+        index.query(Query())
     index.close()
 
 

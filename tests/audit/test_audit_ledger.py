@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.audit import ledger as module
+from gateway.audit import stream as stream_module
 from gateway.audit.chain import unseal
 from gateway.audit.ledger import Ledger
+from gateway.audit.recovery import OpenIntents
 from gateway.audit.segments import segments
 from gateway.audit.stream import Stream
 from gateway.audit.verify import verify
@@ -27,7 +29,21 @@ NAME = "0123456789abcdef.0"
 
 
 def render(value: Any) -> bytes:
+    if isinstance(value, Faulty):
+        value = value()
     return f'"kind":"request","id":"00000000-0000-7000-8000-{value:012d}"'.encode()
+
+
+class Faulty:
+    """A record that cannot be rendered as long as ``error`` is set."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+
+    def __call__(self) -> int:
+        if self.error is not None:
+            raise self.error
+        return 7
 
 
 class Book:
@@ -52,7 +68,7 @@ class Book:
         self.told.append(failure)
         self.news.set()
 
-    async def write(self, value: int) -> bool:
+    async def write(self, value: Any) -> bool:
         """Put a record and wait until it is released."""
         future = asyncio.get_running_loop().create_future()
         self.ledger.put(value, 100, future.set_result)
@@ -81,11 +97,15 @@ async def syncs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Syncs]:
 
 
 class Syncs:
-    """Stands in for fdatasync: counts, waits for ``gate``, and fails while ``error`` is set."""
+    """Stands in for fdatasync: counts, waits for ``gate``, and fails while ``error`` is set.
+
+    ``last`` is the number of the last call that fails, None where all do.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.error: int | None = None
+        self.last: int | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.begun = asyncio.Event()
@@ -96,7 +116,7 @@ class Syncs:
         self.count += 1
         self._loop.call_soon_threadsafe(self.begun.set)
         self.gate.wait()
-        if self.error is not None:
+        if self.error is not None and (self.last is None or self.count <= self.last):
             raise OSError(self.error, os.strerror(self.error))
         self._real(fd)
 
@@ -133,7 +153,7 @@ async def test_a_failed_disk_recovers(
 ) -> None:
     """While nothing can be written no request is taken on; afterwards nothing is missing, and it is told."""
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)
     book = Book(tmp_path)
     assert await book.write(0)
     syncs.error = code
@@ -154,7 +174,7 @@ async def test_a_failed_disk_recovers(
 
 
 async def test_what_waits_is_bounded(tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In mode batch records beyond the bound are lost and counted, and nobody waits."""
+    """In mode batch records beyond the bound are lost, counted and told of, and nobody waits."""
     monkeypatch.setattr(module, "MAX_RECORDS", 3)
     for blocking in (False, True):
         book = Book(tmp_path / str(blocking), blocking=blocking)
@@ -165,7 +185,8 @@ async def test_what_waits_is_bounded(tmp_path: Path, syncs: Syncs, monkeypatch: 
         assert (book.ledger.lost, book.ledger.queued) == ((0, 5) if blocking else (2, 3))
         syncs.gate.set()
         book.close()
-        assert book.ids() == ([0, 1, 2, 3, 4] if blocking else [0, 1, 2])
+        assert book.ids() == [*((0, 1, 2, 3, 4) if blocking else (0, 1, 2)), 999]
+        assert book.recovered == [(0, 0 if blocking else 2)]
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:
@@ -187,5 +208,90 @@ async def test_closing_on_a_failed_disk_ends(
     syncs.error = errno.EIO
     book.ledger.put(1, 100)
     await book.news.wait()
-    assert book.ledger.close(5)
+    assert book.ledger.close(0.01)
+    assert book.ledger.queued == 2
     book.stream.close()
+
+
+async def test_closing_tries_until_there_is_no_time_left(
+    tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that comes back within that time gets everything, and what was refused is told."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    book = Book(tmp_path)
+    syncs.error = errno.EIO
+    book.ledger.put(1, 100)
+    await book.news.wait()
+    book.ledger.refused = 3
+    syncs.last = syncs.count + 5
+    book.close()
+    assert book.ids() == [1, 999]
+    assert book.recovered == [(3, 0)]
+
+
+@pytest.fixture
+async def internal(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """Give what is told of bugs, and have what fails tried again at once."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.001)
+    found: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context["exception"]))
+    return found
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError(), KeyError("bug")], ids=repr)
+async def test_a_record_that_cannot_be_made_is_a_failure(
+    tmp_path: Path, internal: list[BaseException], error: Exception
+) -> None:
+    """The thread does not end of it: nothing is taken on, it is told once, and tried until it can be made."""
+    book = Book(tmp_path)
+    faulty = Faulty(error)
+    first = asyncio.create_task(book.write(1))
+    second = asyncio.create_task(book.write(faulty))
+    await book.news.wait()
+    assert not book.ledger.available
+    kind = type(error).__name__
+    assert str(book.told[0]) == f"{book.stream.folder}: cannot write: internal error ({kind})."
+    book.news.clear()
+    faulty.error = None
+    assert all(await asyncio.gather(first, second))
+    assert book.told[1:] == [None]
+    assert {*internal} == {error}
+    await book.write(2)
+    assert [one for one in book.ids() if one != 999] == [1, 7, 2]
+    book.close()
+
+
+@pytest.mark.parametrize("name", ["hour_of", "seal_all", "write", "fdatasync", "note"])
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("a bug")], ids=repr)
+async def test_whatever_fails_in_a_commit_nothing_is_written_twice(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    internal: list[BaseException],
+    name: str,
+    error: Exception,
+) -> None:
+    """A clock, the making of a line, a call of the system, what comes after it: all is there once."""
+    book = Book(tmp_path)
+    assert await book.write(0)
+    owner: Any = os if hasattr(os, name) else OpenIntents if name == "note" else stream_module
+    real = getattr(owner, name)
+    calls: list[None] = []
+
+    def once(*arguments: Any) -> Any:
+        """Do it, or half of it, and fail; the second time it is done."""
+        calls.append(None)
+        if len(calls) > 1:
+            return real(*arguments)
+        if name == "write":
+            real(arguments[0], bytes(arguments[1])[:20])
+        elif name in ("fdatasync", "note"):
+            real(*arguments)
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, once)
+        assert all(await asyncio.gather(book.write(1), book.write(2)))
+    assert internal == [error]
+    assert await book.write(3)
+    assert [one for one in book.ids() if one != 999] == [0, 1, 2, 3]
+    book.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,12 @@ import psycopg
 import pytest
 
 from gateway.audit.faults import AuditError
-from gateway.audit.follower import Follower, rebuild
+from gateway.audit.follower import Follower, lag_behind, owned, rebuild
 from gateway.audit.index import IndexUnavailable, open_index
 from gateway.audit.index.postgresql import PostgresqlIndex
+from gateway.audit.instance import instance_id
 from gateway.audit.query import Query
+from gateway.audit.segments import segments, streams
 from tests.support.ledgers import MOMENT, NAME, OTHER, lines, made_up, write
 
 if TYPE_CHECKING:
@@ -102,17 +105,99 @@ def test_a_server_that_hangs(
     assert stored(url) == sorted(lines(tmp_path))
 
 
+def ledger_of(directory: Path) -> str:
+    """Write fifty records as the directory's own; give the name of their stream."""
+    name = f"{instance_id(directory)}.0"
+    write(directory, made_up(50, seed=len(directory.name)), name)
+    return name
+
+
 def test_gateways_share_a_database(tmp_path: Path, url: str, index: PostgresqlIndex) -> None:
     """Each has streams of its own; what one forgets and fills anew is not the other's."""
-    for name in (NAME, OTHER):
-        write(tmp_path / name, made_up(50, seed=len(name)), name)
-        Follower(tmp_path / name, index).catch_up()
-    wanted = sorted([*lines(tmp_path / NAME), *lines(tmp_path / OTHER, OTHER)])
+    folders = tmp_path / "a", tmp_path / "the other"
+    names = [ledger_of(folder) for folder in folders]
+    for folder in folders:
+        Follower(folder, index).catch_up()
+    wanted = sorted(line for folder, name in zip(folders, names, strict=True) for line in lines(folder, name))
     assert stored(url) == wanted
-    rebuild(tmp_path / NAME, index)
+    assert rebuild(folders[0], index) == 51
     assert stored(url) == wanted
-    index.clear([NAME])
-    assert stored(url) == sorted(lines(tmp_path / OTHER, OTHER))
+    index.clear([names[0]])
+    assert stored(url) == sorted(lines(folders[1], names[1]))
+
+
+def test_a_copy_beside_its_original(tmp_path: Path, url: str, index: PostgresqlIndex) -> None:
+    """One that stays behind takes nothing back; what it forgets and fills anew is not the original's."""
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    name = ledger_of(original)
+    Follower(original, index).catch_up()
+    shutil.copytree(original, copy)
+    write(original, made_up(50, start=MOMENT + 500), name)
+    follower = Follower(original, index)
+    follower.catch_up()
+    position = index.positions()[name]
+    told: list[str] = []
+    Follower(copy, index, told=told.append).catch_up()
+    assert rebuild(copy, index) == 0
+    assert index.positions()[name] == position
+    assert stored(url) == sorted(lines(original, name))
+    assert told == []
+    assert lag_behind(copy, {}, MOMENT / 1000 + 60, owned(copy, index)) == (0, 0)
+
+
+def begin(directory: Path) -> list[str]:
+    """Write as a gateway does from its start to its end; give all that the ledger has then."""
+    identity = instance_id(directory)
+    for name in (f"{identity}.0", f"{identity}.ops"):
+        write(directory, made_up(5), name)
+    return [line for name, _ in streams(directory) for line in lines(directory, name)]
+
+
+def test_directories_of_a_fleet(tmp_path: Path, url: str, index: PostgresqlIndex) -> None:
+    """Its own, copied and wiped ones share a database; each record is there once, and stays there."""
+    first, second, copy = tmp_path / "first", tmp_path / "second", tmp_path / "copy"
+    everything = {*begin(first), *begin(second)}
+    original = Follower(first, index)
+    for follower in (original, Follower(second, index)):
+        follower.catch_up()
+    shutil.copytree(first, copy)
+    for directory in (first, copy, first):
+        everything.update(begin(directory))
+        Follower(directory, index).catch_up()
+        original.catch_up()
+    shutil.rmtree(second)
+    everything.update(begin(second))
+    Follower(second, index).catch_up()
+    assert stored(url) == sorted(everything)
+    assert len(index.positions()) == 8
+    assert rebuild(copy, index) == len(lines(copy, f"{instance_id(copy)}.0")) * 2
+    assert stored(url) == sorted(everything)
+    assert set(index.query(Query(limit=1000)).records) == everything
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_a_damaged_copy(tmp_path: Path, url: str, index: PostgresqlIndex, damage: str) -> None:
+    """What lies behind its faults is left to the original, which misses nothing, whoever comes first."""
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    name = f"{instance_id(original)}.0"
+    write(original, made_up(50), name, segment_bytes=5000, commit=2)
+    shutil.copytree(original, copy)
+    files = segments(copy / "ledger" / name)
+    if damage == "gone":
+        files[2].path.unlink()
+    else:
+        files[2].path.write_bytes(files[2].path.read_bytes().replace(b"POST", b"PUT ", 1))
+    told: list[str] = []
+    follower = Follower(copy, index, told=told.append)
+    follower.catch_up()
+    follower.catch_up()
+    (sentence,) = told
+    assert sentence.startswith(f"{name}/")
+    assert "no more of it is taken from here" in sentence
+    assert follower.records == files[2].first - 1 + (damage == "changed")
+    Follower(original, index).catch_up()
+    follower.catch_up()
+    assert stored(url) == sorted(lines(original, name))
 
 
 def test_followers_at_the_same_time(tmp_path: Path, url: str) -> None:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.audit import starts as module
-from gateway.audit.chain import Link
+from gateway.audit import beginnings as module
+from gateway.audit import records
+from gateway.audit.beginnings import read_beginnings
+from gateway.audit.chain import Link, unseal
 from gateway.audit.faults import AuditError
 from gateway.audit.follower import Follower
 from gateway.audit.index import open_index
+from gateway.audit.instance import instance_id
 from gateway.audit.prune import Pruned, prune
 from gateway.audit.records import Marks
 from gateway.audit.segments import Segment, end_of, segments
 from gateway.audit.start import open_stream, take_over
-from gateway.audit.starts import read_starts
 from gateway.audit.verify import verify
 from gateway.listener.ids import RequestIds
 from tests.support.ledgers import lines, made_up, members
@@ -268,12 +270,51 @@ def test_only_sound_records_of_a_supervisor_tell_where_streams_begin(tmp_path: P
         stream = open_stream(tmp_path, name, clock.marks)
         stream.commit([members(record | {"note": '"event":"pruned"'})])
         stream.close()
-    assert read_starts(tmp_path) == {}
+    assert read_beginnings(tmp_path) == {}
     (one,) = pruned(tmp_path, clock, NOON + HOUR)
-    assert read_starts(tmp_path) == {NAME: one.last}
+    seq = json.loads(lines(tmp_path, OPS)[-1])["seq"]
+    assert read_beginnings(tmp_path) == {NAME: (one.last, OPS, seq, "2027-01-15T10:00:00.000Z")}
     path = segments(tmp_path / "ledger" / OPS)[-1].path
     path.write_bytes(path.read_bytes().replace(b'"last":11', b'"last":22'))
-    assert read_starts(tmp_path) == {}
+    assert read_beginnings(tmp_path) == {}
+
+
+def test_a_foreign_supervisor_s_word_counts_for_nothing(tmp_path: Path, clock: Clock) -> None:
+    """Whoever puts a stream beside the others explains no gap; one that the directory was itself may."""
+    write_hours(tmp_path, clock, 3)
+    first, second, *_ = segments(tmp_path / "ledger" / NAME)
+    sealed = unseal(second.path.read_bytes().splitlines(keepends=True)[0])
+    assert sealed is not None
+    last = Link(sealed.seq - 1, sealed.prev)
+    foreign = f"{'f' * 16}.ops"
+    stream = open_stream(tmp_path, foreign, clock.marks)
+    stream.commit([records.pruned(clock.marks(), NAME, 1, last)])
+    stream.close()
+    assert pruned(tmp_path, clock, NOON) == []
+    assert firsts(tmp_path) == [1, 12, 23]  # it has nothing removed, either
+    first.path.unlink()
+    assert verify(tmp_path).fault_count == 1
+    (tmp_path / "instance").write_text(f"{INSTANCE} 1\n{'f' * 16}\n")
+    found = verify(tmp_path)
+    assert (found.fault_count, found.beginnings[NAME][:3]) == (0, (last, foreign, 2))
+
+
+def test_copies_of_copies_are_pruned_by_whoever_has_them(tmp_path: Path, clock: Clock) -> None:
+    """Each copy is another instance, prunes what it was given, and what it told of that goes on to count."""
+    instance_id(tmp_path / "0")
+    write_hours(tmp_path / "0", clock, 5)
+    for number in range(3):
+        directory = tmp_path / str(number)
+        ops = take_over(directory, instance_id(directory) + ".ops", clock.marks)
+        before = NOON + (number + 1) * HOUR
+        (one,) = prune(directory, ops.commit, clock.marks, before=before, positions=EVERYTHING)
+        ops.close()
+        found = verify(directory)
+        assert (found.fault_count, found.beginnings[NAME].stream) == (0, ops.name)
+        assert one.last.seq == 11 * (number + 1)
+        copy = tmp_path / str(number + 1)
+        shutil.copytree(directory, copy)
+        assert verify(copy).fault_count == 0
 
 
 def test_an_index_that_followed_lets_go(tmp_path: Path, clock: Clock) -> None:
@@ -304,11 +345,11 @@ def test_what_cannot_be_read_or_removed_is_told(
     """The file, and what the system said; a supervisor's segment that is pruned meanwhile is passed over."""
     write_hours(tmp_path, clock, 3)
     pruned(tmp_path, clock, NOON + HOUR)
-    starts = read_starts(tmp_path)
+    beginnings = read_beginnings(tmp_path)
     (ops,) = segments(tmp_path / "ledger" / OPS)
     gone = Segment(ops.path.with_name("0000000000000000000-20270115T08.jsonl"), 0, ops.hour)
     monkeypatch.setattr(module, "segments", lambda folder: [gone, *segments(folder)])
-    assert read_starts(tmp_path) == starts
+    assert read_beginnings(tmp_path) == beginnings
     monkeypatch.undo()
     first = segments(tmp_path / "ledger" / NAME)[0]
     first.path.unlink()

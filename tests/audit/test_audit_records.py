@@ -16,7 +16,7 @@ import gateway.audit
 from gateway.audit import records
 from gateway.audit.chain import ROOT, Link, seal, unseal
 from gateway.audit.records import Mark
-from gateway.audit.recovery import OpenIntents, Recovered
+from gateway.audit.recovery import MAX_TEXT, OpenIntents, Recovered, Torn
 
 ID = "019ab2f0-8e3c-7123-89ab-0123456789ab"
 MADE = int(ID.replace("-", "")[:12], 16)
@@ -44,9 +44,16 @@ def line_of(members: bytes) -> dict[str, Any]:
 
 
 def torn(content: bytes, *, damaged: bool = False) -> Recovered:
-    return Recovered(ROOT, None, 0, content, damaged, ())
+    cut = Torn(len(content), sha256(content).hexdigest(), content[:MAX_TEXT]) if content else None
+    return Recovered(ROOT, None, 0, cut, damaged, ())
 
 
+FACTS = {
+    "client_request_id": "c", "trace_id": "b" * 32, "app": "billing", "attribution": "none",
+    "key_fingerprint": f"11111111:{'c' * 32}", "client_ip": "::1", "user_agent": "\u00e4", "method": "POST",
+    "path": "/v1/threads/t/messages", "operation": "createMessage", "contract": "assistants-v1",
+    "thread_id": "t", "revision": "r", "body_hmac": f"11111111:{'d' * 64}",
+}  # fmt: skip
 EVERY = {
     "started": records.started(MARK, revision="r", version="1", durability="batch"),
     "stopped": records.stopped(MARK, revision="r", drained=True),
@@ -61,8 +68,8 @@ EVERY = {
     "reload": records.admin(MARK, "reload", who="ann"),
     "connection": records.connection(MARK, code="bad_request", client_ip="10.0.0.1", duration_ms=1.23456),
     "connections": records.connection(MARK, code="bad_request", count=99, bytes_in=12),
-    "intent": records.intent(MARK, "createMessage", None),
-    "unknown": records.outcome_unknown(ID),
+    "intent": records.intent(MARK, FACTS),
+    "unknown": records.outcome_unknown(ID, FACTS),
 }
 
 
@@ -96,7 +103,7 @@ def test_what_was_cut_off_can_be_proven() -> None:
     many = content * 100
     detail = line_of(records.recovered(MARK, torn(many)))["detail"]
     assert detail["bytes"] == len(many)
-    assert detail["text"].encode("latin-1") == many[: records.MAX_TORN]
+    assert detail["text"].encode("latin-1") == many[:MAX_TEXT]
     assert detail["sha256"] == sha256(many).hexdigest()
 
 
@@ -114,12 +121,24 @@ def test_torn_text_is_not_taken_for_open_intents() -> None:
 
 def test_an_unknown_outcome_has_the_intent_s_id_and_time() -> None:
     """Both come from the intent's id alone, which is all that is carried from segment to segment."""
-    record = line_of(records.outcome_unknown(ID))
+    record = line_of(records.outcome_unknown(ID, {}))
     assert (record["kind"], record["id"], record["decision"]) == ("request", ID, "error")
     assert record["upstream_outcome"] == "unknown"
     made = datetime.fromisoformat(record["time"]).timestamp()
     assert round(made * 1000) == MADE
-    assert b'"time":"1970-' in records.outcome_unknown("-" * 36)
+    assert b'"time":"1970-' in records.outcome_unknown("-" * 36, {})
+
+
+def test_an_unknown_outcome_repeats_what_its_intent_tells() -> None:
+    """All of it, and nothing that it cannot have said: a line that somebody else sealed is not believed."""
+    assert set(FACTS) == set(records.FACTS)
+    assert line_of(records.intent(MARK, FACTS)).items() >= FACTS.items()
+    hostile = FACTS | {"status": 200, "decision": "allow", "path": ["/"], "user_agent": "x" * 5000}
+    record = line_of(records.outcome_unknown(ID, hostile))
+    assert (record["decision"], record["code"]) == ("error", "outcome_unknown")
+    assert record["user_agent"] == "x" * 1024
+    assert record.keys() & {"status", "path"} == set()
+    assert line_of(records.outcome_unknown(ID, FACTS)).items() >= FACTS.items()
 
 
 def test_what_comes_from_outside_is_bounded() -> None:

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.audit.instance import Keys
-from gateway.audit.redaction import Placeholders, Unrestorable, enumerated, opaque, redact
+from gateway.audit.redaction import (
+    MAX_REDACTED,
+    MAX_STRINGS,
+    Placeholders,
+    TooMuch,
+    Unrestorable,
+    enumerated,
+    opaque,
+    redact,
+)
 from gateway.core.parse import parse
 from gateway.core.schema import Schemas
 from gateway.core.types import Body, Content, Operation
@@ -143,6 +152,50 @@ def test_deepest_body(keys: Keys) -> None:
             sys.setrecursionlimit(limit)
     assert redacted.startswith(b"[" * 200 + b'"#11:')
     assert shape(restored) == shape(value)
+
+
+def test_each_string_is_signed_once(keys: Keys) -> None:
+    """However often a body has a string: what many short ones cost is what different ones cost."""
+    signed: list[bytes] = []
+
+    def sign(content: bytes) -> str:
+        signed.append(content)
+        return keys.sign(content)
+
+    value = ["a", {"b": "a", "c": ["b", "a"]}, "user"] * 100
+    assert redact(value, WORDS, sign) == redact(value, WORDS, keys.sign)
+    assert sorted(signed) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("text", ["", "user", "x"])
+def test_as_many_strings_as_one_body_may_have(keys: Keys, text: str) -> None:
+    """One more is too much, wherever it stands, and whether it stays or not; what is behind is not read."""
+    strings: list[Any] = [text] * (MAX_STRINGS - 1)
+    assert len(json.loads(redact([*strings, {"a": text}], WORDS, keys.sign))) == MAX_STRINGS
+    behind = [[]]
+    behind.append(behind)  # without end
+    with pytest.raises(TooMuch):
+        redact([*strings, {"a": text}, text, behind], WORDS, keys.sign)
+
+
+@pytest.mark.parametrize("filler", [1, "user", [], {}, {"k": None}, -1.5, "unknown"])
+def test_as_long_as_a_redacted_body_may_be(keys: Keys, filler: Any) -> None:
+    """To the byte, whatever the body is made of, and long before all of a huge one was looked at."""
+    size = len(redact(filler, WORDS, keys.sign)) + 1
+    count = min(MAX_STRINGS - 1, (MAX_REDACTED - 1000) // size)
+    value = {"list": [filler] * count}
+    rest = MAX_REDACTED - len(redact(value, WORDS, keys.sign)) - len(',"":0')
+    assert len(redact({**value, "k" * rest: 0}, WORDS, keys.sign)) == MAX_REDACTED
+    with pytest.raises(TooMuch):
+        redact({**value, "k" * (rest + 1): 0}, WORDS, keys.sign)
+
+
+def test_shortest_parts(keys: Keys) -> None:
+    """The most that a body of the shortest values can have is kept, too."""
+    most = [0] * ((MAX_REDACTED - 1) // 2)  # brackets, and a comma between two
+    assert len(redact(most, WORDS, keys.sign)) == MAX_REDACTED - 1
+    with pytest.raises(TooMuch):
+        redact([*most, 0], WORDS, keys.sign)
 
 
 def test_opaque(keys: Keys) -> None:

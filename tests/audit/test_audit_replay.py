@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.audit.content.reader import CHANGED, ERASED, NONE, Contents, erase
+from gateway.audit.redaction import MAX_STRINGS
 from gateway.audit.replay.judging import Judge
 from gateway.audit.replay.rulebook import Rulebook
 from gateway.audit.replay.verdicts import Change, Judgement, Reason
@@ -134,6 +135,17 @@ def test_pattern(case: Case) -> None:
     assert case.judged(new, too_long, "redacted") == SAME
     case.current = new
     assert case.judged(new, HELLO, "redacted") == SAME  # judged alike by both
+
+
+def test_too_much_to_redact(case: Case) -> None:
+    """A body with one string more than is redacted is not judged, unless both configurations judge it alike."""
+    case.current, new = case.plan("policies: {default: {}}\n"), case.plan(SHORT)
+    most = b'{"role": "user", "other": [%b]}' % b",".join([b'""'] * (MAX_STRINGS - 1))
+    more = most.replace(b'"user"', b'["user", ""]')
+    assert case.judged(new, most, "redacted") == SAME
+    assert case.judged(new, more, "redacted") == unknown(Reason.NO_JSON)
+    assert case.judged(new, more, "full") == SAME
+    assert case.judged(case.current, more, "redacted") == SAME
 
 
 def test_erased_and_changed(case: Case) -> None:

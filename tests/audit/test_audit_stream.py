@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.audit import stream as stream_module
 from gateway.audit.chain import unseal
 from gateway.audit.faults import AuditError
 from gateway.audit.segments import segments
@@ -55,7 +57,7 @@ def test_commits_are_chained_over_segments_and_processes(tmp_path: Path) -> None
         stream.commit([request(number)])
     stream.close()
     later = open_stream(tmp_path, now=NOON + 3600)
-    assert (later.last, later.recovered.torn) == (stream.last, b"")
+    assert (later.last, later.recovered.torn) == (stream.last, None)
     later.commit([request(5), request(6)])
     later.close()
     found = verify(tmp_path)
@@ -99,7 +101,8 @@ def test_torn_at_every_byte(tmp_path: Path) -> None:
         again = open_stream(folder)
         sound = sum(end <= size for end in ends)
         assert again.last.seq == sound
-        assert again.recovered.torn == whole[ends[sound - 1] : size]
+        torn = whole[ends[sound - 1] : size]
+        assert again.recovered.torn == ((len(torn), sha256(torn).hexdigest(), torn) if torn else None)
         again.commit([request(3)])
         again.close()
         found = verify(folder)
@@ -125,7 +128,7 @@ def test_damage_is_not_cut(tmp_path: Path) -> None:
         assert found.faults[0].line == line + 1
         assert "hash" in found.faults[0].message
         assert again.recovered.damaged
-        assert again.recovered.torn == b""
+        assert again.recovered.torn is None
 
 
 def test_open_intents_are_found_and_carried_over_segments(tmp_path: Path) -> None:
@@ -209,6 +212,32 @@ def test_what_was_on_disk_must_still_be_there(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(AuditError, match="not there any more"):
         stream.reopen()
     assert stream.latched
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["moved", "and a copy in its place"])
+def test_what_is_written_to_a_removed_file_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: bool
+) -> None:
+    """Nothing is taken while the ledger is not where it was; once it is back, all goes on."""
+    monkeypatch.setattr(stream_module, "LOOK_SECONDS", 0)
+    stream = open_stream(tmp_path)
+    stream.commit([request(0)])
+    ledger, elsewhere = tmp_path / "ledger", tmp_path / "elsewhere"
+    ledger.rename(elsewhere)
+    if copied:
+        shutil.copytree(elsewhere, ledger)
+    with pytest.raises(AuditError, match="have on disk what was written to"):
+        stream.commit([request(1)])
+    assert stream.latched
+    if copied:
+        shutil.rmtree(ledger)
+    with pytest.raises(AuditError, match="reopen"):
+        stream.reopen()
+    elsewhere.rename(ledger)
+    stream.reopen()
+    stream.commit([request(1)])
+    assert seqs(tmp_path) == [1, 2, 3]
+    stream.close()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -307,7 +336,8 @@ def test_zeros_of_pages_that_were_lost_are_a_torn_tail(tmp_path: Path) -> None:
     whole = segment.path.read_bytes()
     segment.path.write_bytes(whole + whole[:100] + bytes(200) + whole[-100:])
     again = open_stream(tmp_path)
-    assert (again.recovered.damaged, len(again.recovered.torn)) == (False, 400)
+    assert again.recovered.torn is not None
+    assert (again.recovered.damaged, again.recovered.torn.size) == (False, 400)
     again.close()
     assert segment.path.read_bytes() == whole
 

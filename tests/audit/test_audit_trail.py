@@ -16,7 +16,8 @@ import pytest
 
 from gateway.audit import connections, ledger
 from gateway.audit.instance import Keys
-from gateway.audit.records import Marks
+from gateway.audit.record import RequestRecords
+from gateway.audit.records import FACTS, Marks
 from gateway.audit.start import take_over
 from gateway.audit.trail import AuditTrail
 from gateway.audit.verify import verify
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.audit.faults import AuditError
+    from gateway.core.types import Outcome
 
 Durability = Literal["batch", "blocking", "blocking-strict"]
 BLOCKING: list[Durability] = ["blocking", "blocking-strict"]
@@ -156,21 +158,32 @@ async def test_an_answered_request_is_on_disk(tmp_path: Path, durability: Durabi
 
 
 async def test_an_intent_is_on_disk_when_the_upstream_hears(tmp_path: Path) -> None:
-    """At the moment in which the upstream has the request its intent can be read, with the body's HMAC."""
+    """At the moment in which the upstream has the request its intent can be read, with who asks for what.
+
+    All of that stands in the request's own record, too, and would be all that is left after a crash.
+    """
     gate = asyncio.Event()
+    fields = (b"Authorization: Bearer key", b"User-Agent: test", b"X-Request-Id: mine")
+    raw = request(
+        b"POST /v1/threads/t1/messages", *fields, b"Traceparent: 00-%b-%b-01" % (b"a" * 32, b"b" * 16)
+    )
     async with (
         Recorder([[gate, *ok()]]) as upstream,
         serving(tmp_path, upstream, "blocking-strict") as (plane, kept),
         RawConnection(plane.port) as connection,
     ):
-        await connection.send(POST)
+        await connection.send(raw)
         await upstream.wait_for_requests()
         (intent,) = kept.records("intent")
-        assert (intent["operation"], intent["body_hmac"]) == ("post", Keys(tmp_path).sign(BODY))
+        assert (intent["operation"], intent["body_hmac"]) == ("thread", Keys(tmp_path).sign(BODY))
+        assert set(FACTS) - intent.keys() == {"app"}
         assert kept.records("request") == []
         gate.set()
         (answer,) = await connection.read_responses()
         assert answer.status == 200
+        (record,) = kept.records("request")
+        told = ("id", *FACTS)
+        assert [intent.get(name) for name in told] == [record.get(name) for name in told]
 
 
 async def test_connections_that_never_became_requests(tmp_path: Path) -> None:
@@ -186,9 +199,9 @@ async def test_connections_that_never_became_requests(tmp_path: Path) -> None:
             await plane.turns(20)
             connection.reset()
             await plane.until(lambda: plane.server.connection_count == 0)
-    found = [(record["code"], record["count"], record["client_ip"]) for record in kept.records("connection")]
-    codes = ["bad_request"] * 3 + ["client_gone"]
-    assert found == [(code, 1, "127.0.0.1") for code in codes]
+    found = [(record["code"], record["bytes_in"]) for record in kept.records("connection")]
+    assert found == [("bad_request", 20), ("bad_request", 7), ("bad_request", 3), ("client_gone", 20)]
+    assert {(one["count"], one["client_ip"]) for one in kept.records("connection")} == {(1, "127.0.0.1")}
     assert kept.records("request") == []
 
 
@@ -315,6 +328,34 @@ async def test_the_end_on_a_disk_that_hangs(tmp_path: Path, disk: Disk) -> None:
             disk.gate.clear()
             await broken(plane)
         assert not kept.trail.close(0.01)
-        assert kept.trail.ledger.queued == 1
+        assert kept.trail.ledger.queued == 2  # it, and the one that tells of the outage
         disk.gate.set()
     kept.close()
+
+
+async def test_a_record_that_cannot_be_made_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in what makes records costs one request its details, and no request its answer or its record."""
+    bugs: list[dict[str, Any]] = []
+    real = RequestRecords.__call__
+
+    def failing(self: RequestRecords, outcome: Outcome, *more: Any) -> bytes:
+        if outcome.status == 400:
+            raise KeyError("a bug")
+        return real(self, outcome, *more)
+
+    monkeypatch.setattr(RequestRecords, "__call__", failing)
+    async with Recorder() as upstream, serving(tmp_path, upstream) as (plane, kept):
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: bugs.append(context))
+        for raw, status in ((request(body=b"{"), 400), (POST, 200)):
+            async with RawConnection(plane.port) as connection:
+                await connection.send(raw)
+                (answer,) = await connection.read_responses()
+                assert answer.status == status
+        assert kept.trail.available
+    failed, other = kept.records("request")
+    told = {name: failed[name] for name in ("decision", "phase", "status", "code")}
+    assert told == {"decision": "reject", "phase": "parse", "status": 400, "code": "record_failed"}
+    assert other["status"] == 200
+    assert [str(bug["exception"]) for bug in bugs] == ["'a bug'"]

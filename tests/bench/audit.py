@@ -1,13 +1,12 @@
-"""What the audit trail costs the data plane: CPU for a request, latency at a fixed rate; and verify's pace.
+"""What the audit trail costs the data plane (CPU for a request, latency at a fixed rate); its readers' pace.
 
 The CPU is that of the gateway's own process with all its threads, the ledger's among them. The followers,
 processes of their own that no request waits for, stand still meanwhile: they would need a core that is not
-there.
+there. How quick one is, is measured on a ledger that was written before, with a core for itself.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import sys
@@ -19,8 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from gateway.audit.segments import ledger_size
-from gateway.audit.verify import verify
+from tests.bench.audit_readers import FOLLOWED, VERIFY_BYTES, followed, verified, write_ledger
 from tests.bench.bodies import BODIES
 from tests.bench.faults import BenchError
 from tests.bench.load import Generator
@@ -36,7 +34,6 @@ from tests.bench.machine import (
 from tests.bench.peers import Peer, Running, gateway_command, peer_started, prove, upstream
 from tests.bench.report import Bar, Section
 from tests.bench.steady import SteadyClient
-from tests.support import ledgers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +55,6 @@ PAIRS: Final = 5
 STEADY_SECONDS: Final = 5.0
 PROBE_SECONDS: Final = 2.0
 RECORD_BYTES: Final = 1024
-VERIFY_BYTES: Final = 1_000_000_000
 VERIFY_PACE: Final = 200.0
 """Megabytes of a ledger that are to be verified in a second, at least."""
 SETTLE_SECONDS: Final = 10.0
@@ -91,11 +87,15 @@ class Latency:
 
 @dataclass(slots=True)
 class Findings:
-    """All that a run found; ``verified`` are megabytes a second by the number of processes."""
+    """All that a run found.
+
+    ``verified`` are megabytes a second by the number of processes, ``followed`` µs of the follower a record.
+    """
 
     costs: list[Cost] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     verified: dict[int, float] = field(default_factory=dict)
+    followed: float | None = None
 
 
 def peer(mode: str) -> Peer:
@@ -129,11 +129,14 @@ def measure(cores: Cores, home: Path, tell: Callable[[str], None]) -> Findings:
         findings.costs = bench.costs()
         findings.latencies = bench.latencies()
     tell("audit: writing a ledger to verify")
-    _write_ledger(home / "verify")
+    write_ledger(home / "verify")
     with on_cores(cores.peer | cores.load):
         for processes in sorted({1, len(os.sched_getaffinity(0))}):
             tell(f"audit: verifying with {processes} processes")
-            findings.verified[processes] = _verified(home / "verify", processes)
+            findings.verified[processes] = verified(home / "verify", processes)
+    tell("audit: following a ledger")
+    with on_cores(cores.peer):
+        findings.followed = followed(home / "follow")
     return findings
 
 
@@ -262,27 +265,6 @@ def _rank(values: list[float], percent: int) -> float:
     return values[max(1, -(-len(values) * percent // 100)) - 1]
 
 
-def _write_ledger(directory: Path) -> None:
-    """Write a ledger of VERIFY_BYTES."""
-    members = [ledgers.members(one) for one in ledgers.made_up(10_000)]
-    size = len(members[0]) + 300
-    stream = ledgers.open_stream(directory)
-    records = itertools.islice(itertools.cycle(members), VERIFY_BYTES // size)
-    while batch := list(itertools.islice(records, 10_000)):
-        stream.commit(batch)
-    stream.close()
-
-
-def _verified(directory: Path, processes: int) -> float:
-    size = ledger_size(directory)
-    began = time.perf_counter()
-    found = verify(directory, processes=processes)
-    took = time.perf_counter() - began
-    if found.fault_count or found.size != size:
-        raise BenchError(f"the ledger to verify is not intact: {found.fault_count} faults")
-    return size / took / 1e6
-
-
 def added(findings: Findings, mode: str) -> float | None:
     """Give how many µs a mode adds to a request: the median of the rounds' own; None if none was kept."""
     costs = {(one.number, one.mode): one.cpu_us for one in findings.costs if one.kept}
@@ -303,6 +285,12 @@ def waited(findings: Findings) -> float | None:
     return median(ratios) if ratios else None
 
 
+def rate(findings: Findings) -> float | None:
+    """Give how many requests a second one worker has records of at full load; None if no round was kept."""
+    kept = [one.per_second for one in findings.costs if one.kept and one.mode == "batch"]
+    return median(kept) if kept else None
+
+
 def section(findings: Findings) -> Section:
     """Lay it out for the report."""
     lines = [
@@ -317,6 +305,9 @@ def section(findings: Findings) -> Section:
     lines += [_latency_row(findings, mode) for mode in ("batch", "blocking")]
     paces = ", ".join(f"{pace:.0f} MB/s with {count}" for count, pace in findings.verified.items())
     lines.append(f"  verify, {VERIFY_BYTES / 1e6:.0f} MB, by processes: {paces}")
+    if findings.followed is not None:
+        pace = f"{findings.followed:.1f} µs a record, {1e6 / findings.followed:.0f}/s"
+        lines.append(f"  follower, {FOLLOWED} records into SQLite: {pace}")
     bars = [
         Bar(f"audit {mode}: CPU added to a request", added(findings, mode), limit, " µs")
         for mode, limit in LIMITS.items()
@@ -324,6 +315,9 @@ def section(findings: Findings) -> Section:
     bars.append(Bar("audit blocking: p99 above that of batch, in p99 of fdatasync", waited(findings), 2.0))
     slowest = 1000 / max(findings.verified.values())
     bars.append(Bar("audit verify: ms for a megabyte", slowest, 1000 / VERIFY_PACE, " ms"))
+    if (per_second := rate(findings)) is not None:
+        text = "audit follower: a record, while one worker makes one"
+        bars.append(Bar(text, findings.followed, 1e6 / per_second, " µs"))
     return Section(lines, bars, {"audit": asdict(findings)})
 
 

@@ -142,17 +142,21 @@ def _stat_fields(pid: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A process family's memory in KiB: resident pages, and with shared pages divided by their users."""
+    """A process family's memory in KiB: resident pages, and with shared pages divided by their users.
+
+    ``own`` are the resident pages of the process itself, without those below it.
+    """
 
     rss: int
     pss: int
+    own: int
 
 
 def memory(pid: int) -> Memory:
     """Read VmRSS and Pss of ``pid`` and all processes below it, added up."""
     members = family(pid)
     rss = sum(_kib(member, "status", "VmRSS:") for member in members)
-    return Memory(rss, sum(_kib(member, "smaps_rollup", "Pss:") for member in members))
+    return Memory(rss, sum(_kib(member, "smaps_rollup", "Pss:") for member in members), resident(pid))
 
 
 def resident(pid: int) -> int:

@@ -117,7 +117,7 @@ def bars(findings: Findings) -> list[Bar]:
         cost = ratio(findings, "small", "gateway-1", of="gateway-300")
         found.append(Bar("small body: CPU per request, 300 operations/1 operation", cost, 1.05))
     if idle := findings.idle.get("gateway"):
-        found.append(Bar("idle memory of the gateway (VmRSS)", idle.rss / 1024, 60.0, " MiB"))
+        found.append(Bar("idle memory of the gateway's own process (VmRSS)", idle.own / 1024, 60.0, " MiB"))
     return found
 
 

@@ -124,7 +124,8 @@ class Bench:
             for peer in self._plan.peers:
                 one = stack.enter_context(peer_started(peer, self._home, target.port, self._cores.peer))
                 running[peer.name] = one
-                self.findings.idle[peer.name] = memory(one.pid)
+            for name, one in running.items():  # now that those are up, too, which they started themselves
+                self.findings.idle[name] = memory(one.pid)
             for body in self._plan.bodies:
                 self._measure_body(body, running, count)
             for name, one in running.items():

@@ -3,8 +3,8 @@
 The real program is killed (SIGKILL) in the midst of traffic, N times, and started again on the same ledger.
 After each kill: every request whose whole answer a client had read has its record; in ``blocking-strict``
 every request that the upstream saw has its intent. After each start: the chain is intact, every intent has an
-outcome, ``unknown`` where nobody knows it, and no request has two. At the end the index holds what the ledger
-holds, once.
+outcome, ``unknown`` where nobody knows it, and no request has two. The process that fills the index is killed
+in the midst of each traffic, too; at the end the index holds what the ledger holds, once.
 
 Exit 0 when all of that held; 1 with the first thing that did not; 2 for a wrong command line.
 """
@@ -14,8 +14,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import re
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -110,9 +112,13 @@ class Load:
         self._wanted = 0
         self._reached = asyncio.Event()
 
-    async def run(self, answers: int, then: Callable[[], None]) -> None:
-        """Send, call ``then`` after so many answers, and read what still comes to the connections' end."""
+    async def run(self, answers: int, half: Callable[[], None], then: Callable[[], None]) -> None:
+        """Send, call ``then`` after so many answers, and read what still comes to the connections' end.
+
+        ``half`` is called after half of them.
+        """
         self._wanted = answers
+        self._half = half
         clients = asyncio.gather(*(self._client() for _ in range(CLIENTS)))
         reached = asyncio.ensure_future(self._reached.wait())
         await asyncio.wait((clients, reached), return_when=asyncio.FIRST_COMPLETED)
@@ -130,6 +136,8 @@ class Load:
                 writer.write(self._next())
                 identity, status = await _read_answer(reader)
                 self.answered[identity] = status
+                if len(self.answered) == self._wanted // 2:
+                    self._half()
                 if len(self.answered) >= self._wanted:
                     self._reached.set()
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -229,7 +237,8 @@ class Torture:
             await asyncio.to_thread(gateway.started)
             self._check_start()
             load = Load(gateway.port, str(number))
-            await load.run(self._chance.randint(*ANSWERS), gateway.process.kill)
+            answers = self._chance.randint(*ANSWERS)
+            await load.run(answers, lambda: _kill_children(gateway.process.pid), gateway.process.kill)
             await asyncio.to_thread(gateway.wait)
         self._answered += len(load.answered)
         self._ledger.read()
@@ -269,6 +278,14 @@ class Torture:
                 f"the index holds {len(indexed)} records, {len(set(indexed))} of them different; "
                 f"the ledger holds {self._ledger.records}"
             )
+
+
+def _kill_children(pid: int) -> None:
+    """Kill the processes that a process has started: of a gateway the one that fills the index."""
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text("ascii").split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
 
 def _tell(text: str) -> None:

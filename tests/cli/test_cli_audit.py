@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from gateway.audit.instance import instance_id
 from gateway.audit.segments import segments
 from gateway.audit.verify import verify
 from gateway.cli.audit import verify as verb
-from tests.support.ledgers import NAME, made_up, open_stream, write
+from tests.support.ledgers import NAME, made_up, members, open_stream, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,7 @@ def test_a_file_that_cannot_be_read(command: Command, trail: Path) -> None:
     path.unlink()
     path.mkdir()
     result = command("audit", "verify", "--directory", str(trail))
-    assert result == (1, "", f"gateway: {path}: cannot read: Is a directory.\n")
+    assert result == (2, "", f"gateway: {path}: cannot read: Not a regular file.\n")
 
 
 def test_prune_removes_what_is_old_and_indexed(command: Command, config: Path, trail: Path) -> None:
@@ -123,6 +124,11 @@ def test_prune_removes_what_is_old_and_indexed(command: Command, config: Path, t
     assert row.split()[:5] == [NAME, "1", "to", "42", "2"]
     assert len(segments(trail / "ledger" / NAME)) == 1
     assert verify(trail).fault_count == 0
+    ops = f"{instance_id(trail)}.ops"
+    (told,) = [
+        line for line in command("audit", "verify", "-c", str(config)).output.splitlines() if ops in line
+    ]
+    assert told.startswith(f"pruned: {NAME} begins with record 43, as record 2 of {ops} says (20")
     heads = trail / "heads"
     heads.write_text(f"{NAME} 7 {'a' * 64}\n")
     result = command("audit", "verify", "-c", str(config), "--head", str(heads))
@@ -138,13 +144,33 @@ def age_segments(trail: Path) -> None:
         one.path.rename(one.path.with_name(one.path.name.replace(one.hour, "20200101T00")))
 
 
+def test_prune_and_the_index(command: Command, config: Path) -> None:
+    """What it removes from the index is told; by the retention alone, however soon the ledger goes."""
+    trail = config.parent / "var" / "audit"
+    days = (200, 100, 30, 3)
+    for number, age in enumerate(days):
+        moment = int((time.time() - age * 86_400) * 1000)
+        stream = open_stream(trail, now=moment / 1000)
+        stream.commit([members(record) for record in made_up(2, start=moment, seed=number)])
+        stream.close()
+    with closing(open_index("sqlite", trail)) as index:
+        Follower(trail, index).catch_up()
+    removed = "Removed from the index: 2 records."
+    wanted = {"365d": ["Nothing to prune."], "150d": [NAME, removed], "90d": [NAME, removed], "1d": [NAME]}
+    for before, last in wanted.items():
+        told = command("audit", "prune", "-c", str(config), "--before", before).output.splitlines()
+        assert [NAME if line.startswith(NAME) else line for line in told[-len(last) :]] == last
+    done = command("audit", "query", "-c", str(config), "--kind", "request", "--json")
+    assert len(done.output.splitlines()) == 4
+
+
 def test_prune_leaves_a_running_gateway_s_ledger_to_it(command: Command, config: Path, trail: Path) -> None:
     """The supervisor's stream is locked then, and the verb says who prunes."""
     supervisor = open_stream(trail, f"{instance_id(trail)}.ops")
     result = command("audit", "prune", "-c", str(config))
     supervisor.close()
     words = "a gateway runs with this ledger; it prunes by itself, each hour."
-    assert result == (1, "", f"gateway: {trail}: {words}\n")
+    assert result == (2, "", f"gateway: {trail}: {words}\n")
 
 
 def test_several_processes_find_the_same(

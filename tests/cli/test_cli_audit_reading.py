@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.audit import tail
 from gateway.audit.content.lines import keep_full
 from gateway.audit.content.writer import ContentWriter
 from gateway.audit.instance import Keys
 from gateway.audit.record import fingerprint
-from gateway.audit.segments import segments
+from gateway.audit.segments import Segment, segments
 from gateway.audit.stream import Stream
 from gateway.cli.audit.export import COLUMNS
 from tests.support.ledgers import MOMENT, NAME, OTHER, lines, made_up, members, write
@@ -155,6 +156,36 @@ def test_tail_follows(directory: Path) -> None:
         assert tail.stop(signal.SIGINT) == 130
 
 
+def test_tail_is_in_the_order_of_the_ends(command: Command, tmp_path: Path) -> None:
+    """A long request comes when its record was made, between two streams as within one."""
+    for name, made in (
+        (NAME, [("1", "00", 0.0), ("3", "00", 3000.0), ("5", "01", 4000.0)]),
+        (OTHER, [("2", "02", 10.0), ("4", "04", 0.0)]),
+    ):
+        given = [
+            {"kind": "request", "id": i, "time": f"2027-01-15T08:00:{s}.000Z", "duration_ms": d}
+            for i, s, d in made
+        ]
+        write(tmp_path, given, name)
+    result = command("audit", "tail", "-n", "4", "--kind", "request", "--json", "--directory", str(tmp_path))
+    assert [one["id"] for one in found(result)] == ["2", "3", "4", "5"]
+
+
+def test_tail_goes_on_where_segments_are_pruned(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that goes while it is about to be read is passed over, at the start and as records come."""
+    folder = directory / "ledger" / NAME
+    first, *_, last = segments(folder)
+    gone = Segment(last.path.with_name(f"{last.first - 1:019d}-{last.hour}.jsonl"), last.first - 1, last.hour)
+    monkeypatch.setattr(tail, "segments", lambda at: sorted([gone, *segments(at)]))
+    first.path.unlink()
+    end = tail.Tail(directory)
+    assert [line.text for line in end.last()] == lines(directory)[::-1]
+    monkeypatch.setattr(tail, "segments", lambda at: [*segments(at), gone._replace(path=folder / "z.jsonl")])
+    add(directory, {"id": "1", "time": "2027-01-15T08:00:09.000Z"})
+    assert [line.record["id"] for line in end.more()] == ["1"]
+    assert end.more() == []
+
+
 def test_show(command: Command, directory: Path) -> None:
     """A record with its intent, proven; one that was changed in the index is not."""
     record = requests(directory)[0]
@@ -224,21 +255,39 @@ def test_export_as_lines(command: Command, tmp_path: Path) -> None:
     assert found(result) == [record for record in requests(tmp_path) if record["decision"] == "reject"]
 
 
+def test_all_is_given_over_pages_that_end_by_bytes(command: Command, tmp_path: Path) -> None:
+    """By ``export``, and by ``lookup`` up to its limit; ``query`` gives one page, and says so."""
+    trail = tmp_path / "audit"
+    keys = Keys(trail)
+    large = {"user_agent": "x" * 60_000, "key_fingerprint": fingerprint(keys, b"Bearer sk-canary")}
+    write(trail, [record | large for record in made_up(40)])
+    wanted = requests(trail)
+    where = ("--directory", str(trail))
+    assert found(command("audit", "export", "--kind", "request", *where)) == wanted
+    for limit, count in ((1000, 40), (25, 25), (3, 3)):
+        asked = ("audit", "lookup", "--key", "--json", "--limit", str(limit), *where)
+        assert found(command(*asked, stdin=b"sk-canary")) == wanted[:count]
+    page = command("audit", "query", "--kind", "request", "--json", "--limit", "1000", *where)
+    assert found(page) == wanted[:18]
+    assert "There are more: --cursor " in page.errors
+
+
 def test_export_as_csv(command: Command, directory: Path) -> None:
     """A column for each member; lists and objects in one cell; nothing that a spreadsheet would run."""
     add(
         directory,
         {
-            "id": "1", "time": "2027-01-15T08:00:09.000Z", "user_agent": "=cmd()", "app": "-", "status": 400,
+            "id": "1", "time": "2027-01-15T08:00:09.000Z", "user_agent": "=cmd()", "status": 400,
             "violations": [{"code": "invalid_type", "pointer": "/a", "layer": "contract"}] * 2,
-            "metadata_keys": ["+team", "b"], "detail": {"a": 1}, "path": 'a,"b"\n',
+            "metadata_keys": ["+team", "b"], "detail": {"a": 1}, "path": 'a,"b"\n', "sdk_retry": "-",
         },
     )  # fmt: skip
     result = command("audit", "export", "--format", "csv", "--directory", str(directory))
     first, *rest = csv.DictReader(io.StringIO(result.output))
     assert len(rest) == len(lines(directory)) - 1
     assert first["user_agent"] == "'=cmd()"
-    assert (first["app"], first["status"], first["path"]) == ("-", "400", 'a,"b"\n')
+    assert (first["sdk_retry"], first["status"], first["path"]) == ("-", "400", 'a,"b"\n')
+    assert first["app"] == ""
     assert first["violations"] == "invalid_type@/a invalid_type@/a"
     assert (first["metadata_keys"], first["detail"], first["code"]) == ("'+team b", '{"a": 1}', "")
 
@@ -271,6 +320,33 @@ def test_lookup(command: Command, directory: Path, tmp_path: Path) -> None:
     assert command("audit", "lookup", "--directory", str(directory)).status == 2
     assert command(*by_body, "--key").status == 2
     assert command("audit", "lookup", "--body", "nowhere", "--directory", str(directory)).status == 2
+
+
+def test_who_reads_makes_no_keys(command: Command, directory: Path, tmp_path: Path) -> None:
+    """A look-up or a record without a key that there ever was finds nothing, and leaves none behind."""
+    (tmp_path / "body").write_bytes(b"{}")
+    add(directory, {"id": "1", "time": "2027-01-15T08:00:09.000Z", "content": f"11111111:{'a' * 64}"})
+    where = ("--directory", str(directory))
+    assert command("audit", "lookup", "--body", str(tmp_path / "body"), *where).status == 1
+    assert command("audit", "lookup", "--key", *where, stdin=b"sk-1\n").status == 1
+    assert "was erased" in command("audit", "show", "1", *where).output
+    assert not (directory / "keys").exists()
+
+
+def test_keys_rotate(command: Command, directory: Path) -> None:
+    """The next key file, which whoever opens the keys afterwards signs with; the older ones stay."""
+    for number in (1, 2):
+        before = Keys(directory, make=False).ids
+        result = command("audit", "keys", "rotate", "--directory", str(directory))
+        keys = Keys(directory, make=False)
+        assert keys.ids[:-1] == before
+        assert result == (
+            0,
+            f"Made the key {keys.ids[-1]}, which is used from the gateway's next start on.\n",
+            "",
+        )
+        assert keys.sign(b"").startswith(keys.ids[-1])
+        assert len(list((directory / "keys").glob("*.key"))) == number
 
 
 def test_index_rebuild(command: Command, directory: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h11
 
 from gateway.core.codes import CODES
+from gateway.core.types import Phase
 from gateway.listener.response import CONTINUE
 from gateway.listener.server import GatewayServer
 from gateway.listener.snapshot import Snapshot
@@ -170,7 +171,10 @@ _UNLIKE_FIELDS = frozenset(
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
-    return {name: value for name, value in outcome._asdict().items() if name not in _UNLIKE_FIELDS}
+    told = {name: value for name, value in outcome._asdict().items() if name not in _UNLIKE_FIELDS}
+    if outcome.phase is Phase.HEAD:
+        del told["bytes_in"]  # of a bad head: how much had come by the time that it was refused
+    return told
 
 
 _LOG = JsonRequest()

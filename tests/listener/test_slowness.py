@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.core.types import Decision, Phase
-from gateway.listener.connection import (
-    LINGER_BYTES,
-    LINGER_SECONDS,
-    MAX_AT_ONCE,
-    MAX_BUFFERED,
-    MIN_BODY_RATE,
-)
+from gateway.listener.bounds import LINGER_BYTES, LINGER_SECONDS, MAX_AT_ONCE, MAX_BUFFERED, MIN_BODY_RATE
 from gateway.listener.server import GatewayServer
 from gateway.listener.snapshot import Deadlines, Snapshot
 from gateway.ports import ResponseHead

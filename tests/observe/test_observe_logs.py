@@ -101,7 +101,6 @@ def test_an_allowed_exchange(output: Output, allowed: Outcome) -> None:
             "overhead_us": 80.2,
             "operation": "createMessage",
             "contract": "assistants-v1",
-            "app": "-",
             "method": "POST",
             "path": "/v1/threads/thread_1/messages",
             "thread_id": "thread_1",

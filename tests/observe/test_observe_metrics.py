@@ -114,7 +114,7 @@ def test_a_refusal_is_counted_by_violation(refused: Outcome) -> None:
 
 def test_a_rejection_without_violations_counts_by_its_code(refused: Outcome) -> None:
     metrics = make()
-    metrics.settled(refused._replace(operation="-", code="unknown_route", violations=()))
+    metrics.settled(refused._replace(operation=None, code="unknown_route", violations=()))
     labels = {"operation": "-", "code": "unknown_route", "param": "-"}
     assert value(metrics, "gateway_violations_total", **labels) == 1
 

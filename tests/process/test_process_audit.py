@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -150,6 +151,25 @@ def test_a_follower_that_dies_is_started_again(config: Path) -> None:
         post(gateway.port, b"{}")
         assert len(indexed(gateway, "kind=request", 2)) == 2
         assert gateway.stop() == 0
+
+
+def test_an_index_that_is_removed(config: Path) -> None:
+    """While all runs: it is made anew, has what it had and what comes, and nothing twice."""
+    directory = config.with_name("audit")
+    with Program("serve", "-c", str(config)) as gateway:
+        gateway.started()
+        post(gateway.port, b"{}")
+        indexed(gateway, "kind=request")
+        for path in directory.glob("index.sqlite*"):
+            path.unlink()
+        indexed(gateway, "kind=request")
+        post(gateway.port, b"{}")
+        indexed(gateway, "kind=request", 2)
+        assert gateway.stop() == 0
+    with sqlite3.connect(directory / "index.sqlite") as connection:
+        held = [text for (text,) in connection.execute("SELECT text FROM line")]
+    ledger = [line for path in directory.glob("ledger/*/*.jsonl") for line in path.read_text().splitlines()]
+    assert sorted(held) == sorted(ledger)
 
 
 def test_a_follower_ends_with_its_gateway(config: Path) -> None:

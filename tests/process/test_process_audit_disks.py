@@ -27,12 +27,16 @@ FOREVER = "delay_enter=3600000000"
 
 @contextmanager
 def serving(
-    folder: Path, upstream: Recorder, directory: Path, durability: str = "blocking"
+    folder: Path,
+    upstream: Recorder,
+    directory: Path,
+    durability: str = "blocking",
+    module: str = "gateway",
 ) -> Iterator[Program]:
     """Run a gateway with its audit trail in ``directory``."""
     more = f"audit: {{directory: {directory}, durability: {durability}}}\n"
     path = write_config(folder / "gateway.yaml", upstream.port, more)
-    with Program("serve", "-c", str(path)) as gateway:
+    with Program("serve", "-c", str(path), module=module) as gateway:
         gateway.started()
         yield gateway
 
@@ -139,13 +143,13 @@ async def test_a_disk_that_hangs(tmp_path: Path) -> None:
 async def test_the_end_on_a_disk_that_hangs(tmp_path: Path) -> None:
     """Draining ends in bounded time, and says what could not be written."""
     async with Recorder() as upstream:
-        with serving(tmp_path, upstream, tmp_path / "audit") as gateway:
+        with serving(tmp_path, upstream, tmp_path / "audit", module="tests.support.impatient") as gateway:
             with injected(gateway.process.pid, FOREVER):
                 assert await asyncio.to_thread(ask, gateway) == (0, None)
                 gateway.send_signal(signal.SIGTERM)
                 await asyncio.to_thread(gateway.wait_event, "stopped")
             # Its last thread is strace's until then.
-            assert await asyncio.to_thread(gateway.wait) == 0
+            assert await asyncio.to_thread(gateway.wait) == 1
             (lost,) = gateway.events("audit_lost")
             assert lost["records"] >= 2
             assert gateway.errors == []
@@ -161,3 +165,25 @@ def test_a_read_only_directory(tmp_path: Path) -> None:
     (line,) = done.stderr.decode().splitlines()
     assert str(disk) in line
     assert "Read-only file system" in line
+
+
+def test_a_start_on_a_full_disk(tmp_path: Path) -> None:
+    """A sentence and status 2; with room again the next start finds nothing in its way."""
+    with small_disk(tmp_path / "disk") as disk:
+        ballast = disk / "ballast"
+        path = write_config(tmp_path / "gateway.yaml", 9, f"audit: {{directory: {disk / 'audit'}}}\n")
+        for free in (0, 2):
+            ballast.unlink(missing_ok=True)
+            space = os.statvfs(disk)
+            with ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, (space.f_bavail - free) * space.f_frsize)
+            done = run("serve", "-c", str(path))
+            assert (done.returncode, done.stdout) == (2, b"")
+            (line,) = done.stderr.decode().splitlines()
+            assert line.startswith(f"gateway: {disk / 'audit'}/")
+            assert line.endswith("No space left on device.")
+        ballast.unlink()
+        with Program("serve", "-c", str(path)) as gateway:
+            gateway.started()
+            assert gateway.stop() == 0
+        assert verify(disk / "audit").fault_count == 0

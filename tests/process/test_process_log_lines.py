@@ -103,7 +103,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
 
 
 SIZED = ("good", "compressed", "cut short")
-EXPECTED: dict[str, tuple[int, str, str | None, str, str]] = {
+EXPECTED: dict[str, tuple[int, str, str | None, str, str | None]] = {
     "good": (200, "allow", None, "relay", "createMessage"),
     "again": (200, "allow", None, "relay", "createMessage"),
     "compressed": (200, "allow", None, "relay", "createMessage"),
@@ -112,10 +112,10 @@ EXPECTED: dict[str, tuple[int, str, str | None, str, str]] = {
     "bad": (400, "reject", "invalid_value", "schema", "createMessage"),
     "bad query": (400, "reject", "unknown_parameter", "schema", "listMessages"),
     "no JSON": (400, "reject", "invalid_json", "parse", "createMessage"),
-    "unlisted": (404, "reject", "unknown_route", "route", "-"),
-    "method": (405, "reject", "method_not_allowed", "route", "-"),
+    "unlisted": (404, "reject", "unknown_route", "route", None),
+    "method": (405, "reject", "method_not_allowed", "route", None),
     "large": (413, "reject", "body_too_large", "body", "createMessage"),
-    "host": (400, "reject", "bad_request", "head", "-"),
+    "host": (400, "reject", "bad_request", "head", None),
     "theirs": (404, "allow", None, "relay", "createMessage"),
     "broken": (502, "error", "upstream_unreachable", "forward", "createMessage"),
 }
@@ -134,17 +134,17 @@ def test_what_a_line_says(sent: Sent, name: str) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     assert line["duration_ms"] > 0
     assert line["client_ip"] == "127.0.0.1"
-    assert line["app"] == "-"
+    assert "app" not in line
     assert line["bytes_out"] == len(sent.answers[name])
     assert None not in line.values()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_which_operation_a_line_names(sent: Sent, name: str) -> None:
-    """The operation is ``-`` as long as no route was found."""
+    """No operation and no contract as long as no route was found."""
     operation = EXPECTED[name][4]
-    assert sent.lines[name]["operation"] == operation
-    assert ("contract" in sent.lines[name]) is (operation != "-")
+    assert sent.lines[name].get("operation") == operation
+    assert ("contract" in sent.lines[name]) is (operation is not None)
 
 
 def test_the_whole_line_of_a_forwarded_request(sent: Sent) -> None:
@@ -165,7 +165,6 @@ def test_the_whole_line_of_a_forwarded_request(sent: Sent) -> None:
         "operation": "createMessage",
         "contract": "assistants-v1",
         "thread_id": sent.thread,
-        "app": "-",
         "client_ip": "127.0.0.1",
         "client_request_id": "mine-1",
         "trace_id": TRACE,
@@ -216,7 +215,7 @@ def test_requests_are_counted(sent: Sent) -> None:
     """gateway_requests_total has exactly what was sent."""
     expected: dict[frozenset[tuple[str, str]], float] = {}
     for status, decision, _, _, operation in EXPECTED.values():
-        labels = {"operation": operation, "app": "-", "decision": decision, "status": str(status)}
+        labels = {"operation": operation or "-", "app": "-", "decision": decision, "status": str(status)}
         key = frozenset(labels.items())
         expected[key] = expected.get(key, 0) + 1
     assert sent.metrics.series("gateway_requests_total") == expected

@@ -249,5 +249,5 @@ async def test_the_record_of_a_request() -> None:
         assert (outcome.method, outcome.path) == ("POST", "/v1/threads/t_1/messages")
         assert outcome.trace_id == "0af7651916cd43dd8448eb211c80319c"
         assert (outcome.user_agent, outcome.sdk_retry) == ("a\ufffd\ufffdb", "2")
-        assert (outcome.revision, outcome.upstream, outcome.app) == ("revision", "main", "-")
+        assert (outcome.revision, outcome.upstream, outcome.app) == ("revision", "main", None)
         assert upstream.requests[0].header("traceparent") == trace.decode()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.core.types import Decision, Phase
+from gateway.listener.bounds import MAX_BUFFERED
 from gateway.listener.snapshot import Capacity, Deadlines
 from tests.support.plane import BODY, GET, POST, Plane, code_of, request
 from tests.support.raw import RawConnection, exchange, parse_responses
@@ -21,6 +22,8 @@ EXPECT = request(b"POST /v1/messages", b"Expect: 100-continue", body=b"", framin
 EXPECT = EXPECT.replace(b"\r\n\r\n", b"\r\nContent-Type: application/json\r\n\r\n")
 CHUNKED_HEAD = request(body=b"1", framing=b"Transfer-Encoding: chunked")[:-1]
 LONG = b"x" * (1 << 20)
+LARGEST_READ = 256 * 1024
+"""Bytes that an event loop reads at a time, at most."""
 TINY = Deadlines(header=0.05, body=0.05, keepalive=0.05)
 
 
@@ -262,6 +265,32 @@ async def test_a_client_that_pipelines_and_does_not_read_is_not_served_on() -> N
             await sending
             assert len(plane.outcomes) < 500
         await plane.served()
+
+
+@pytest.mark.parametrize("one", [GET, request(b"GET /v1/nothing", body=b"")], ids=["forwarded", "refused"])
+async def test_what_is_pipelined_is_bounded(one: bytes) -> None:
+    """Of an endless row of requests only so much is taken in, and others have their turn meanwhile."""
+    async with Recorder([ok()] * 10_000) as upstream, Plane(upstream.url) as plane:
+        async with RawConnection(plane.port) as connection:
+            reading = asyncio.create_task(_read_on(connection))
+            connection._writer.write(one * (20_000_000 // len(one)))
+            others = asyncio.create_task(exchange(plane.port, GET))
+            most = 0
+            while len(plane.outcomes) < 500 or not others.done():
+                most = max(most, *(len(served._buffer) for served in plane.server._open), 0)
+                await plane.turns(1)
+            assert others.result().startswith(b"HTTP/1.1 200 ")
+            assert 0 < most <= MAX_BUFFERED + LARGEST_READ
+            assert connection._writer.transport.get_write_buffer_size() > 0
+            reading.cancel()
+            connection.reset()
+        await plane.served()
+
+
+async def _read_on(connection: RawConnection) -> None:
+    """Read and forget."""
+    while await connection.read_some():
+        connection.received.clear()
 
 
 async def test_a_client_that_pipelines_gets_everything_when_it_reads() -> None:

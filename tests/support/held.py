@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.core.types import Operation, Outcome, Permit, RequestHead, Verdict
+    from gateway.core.types import Operation, Outcome, RequestHead, Verdict
 
 
 class Told(NamedTuple):
@@ -20,23 +20,24 @@ class Told(NamedTuple):
 
 
 class HeldAudit:
-    """A :class:`gateway.ports.AuditLog`; ``strict``: intents are waited for, too.
+    """A :class:`gateway.ports.AuditLog`; ``strict``: intents are waited for, too; not ``blocking``: nothing.
 
     ``records`` and ``intents`` are what was written down, ``releases`` what waits for it, in order.
     """
 
-    def __init__(self, *, strict: bool = False) -> None:
+    def __init__(self, *, strict: bool = False, blocking: bool = True) -> None:
         self.available = True
+        self.blocking = blocking
         self.strict = strict
-        self.intents: list[tuple[str, Permit]] = []
+        self.intents: list[tuple[Outcome, RequestHead]] = []
         self.records: list[tuple[Outcome, RequestHead | None, object]] = []
         self.connections: list[Told] = []
         self.releases: list[Callable[[bool], None]] = []
         self._news = asyncio.Event()
 
-    def connection(self, client_ip: str, code: str, size: int, seconds: float) -> None:
+    def connection(self, client_ip: str, code: str, size: int, seconds: float | None) -> None:
         """Keep it."""
-        assert seconds >= 0
+        assert seconds is None or seconds >= 0
         self.connections.append(Told(client_ip, code, size))
         self._news.set()
 
@@ -45,15 +46,23 @@ class HeldAudit:
         return body
 
     def intend(
-        self, request_id: str, permit: Permit, judged: object, release: Callable[[bool], None]
+        self,
+        so_far: Callable[[], Outcome],
+        head: RequestHead,
+        judged: object,
+        release: Callable[[bool], None],
     ) -> bool:
         """Keep it, and have it waited for in strict mode."""
-        assert judged == permit.body
+        assert isinstance(judged, bytes)
         if self.strict:
-            self.intents.append((request_id, permit))
+            self.intents.append((so_far(), head))
             self.releases.append(release)
             self._news.set()
         return self.strict
+
+    def sent(self, judged: object, body: bytes) -> object:
+        """Give both bodies, to be found in the record."""
+        return judged, body
 
     def record(
         self,
@@ -64,11 +73,12 @@ class HeldAudit:
     ) -> bool:
         """Keep it, and have it waited for by whoever can."""
         self.records.append((outcome, head, judged))
-        waits = release is not None and outcome.head_whole and outcome.code != "audit_unavailable"
-        if waits and release is not None:
+        if not self.blocking or not outcome.head_whole or outcome.code == "audit_unavailable":
+            release = None
+        if release is not None:
             self.releases.append(release)
         self._news.set()
-        return waits
+        return release is not None
 
     def release(self, durable: bool = True) -> None:
         """Tell the first of those that wait."""

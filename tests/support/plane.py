@@ -192,13 +192,16 @@ class Plane:
         leftovers: bool = False,
         patience: float = TIMEOUT,
         audit: AuditLog | None = None,
+        tell_sent: bool = False,
     ) -> None:
         """Take an upstream's urls and settings. ``leftovers``: requests may be under way at the end.
 
         ``patience`` is for a test that does much: the seconds after which it has failed.
         """
         self.loop = asyncio.get_running_loop()
-        settings = UpstreamSettings(urls, connect, first_byte, idle, size, authorization, forwarded)
+        settings = UpstreamSettings(
+            urls, connect, first_byte, idle, size, authorization, forwarded, tell_sent=tell_sent
+        )
         self.pool = Pool(self.loop, settings, upstream_tls)
         self.outcomes = Outcomes()
         self.snapshot = Snapshot(

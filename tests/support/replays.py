@@ -79,14 +79,12 @@ class Recorder:
             "time": time_text(self._moment),
             "method": method,
             "path": read.path,
-            "operation": "-" if operation is None else operation.name,
-            "app": "-",
             "revision": self._plan.revision,
             "bytes_in": len(body),
             **_verdict(verdict),
         }
         if operation is not None:
-            record["contract"] = operation.contract
+            record |= {"operation": operation.name, "contract": operation.contract}
             record |= self._facts(name, operation, verdict, body)
         self.write({**record, **more})
         return name

@@ -6,7 +6,8 @@ member, whose name is the form in which the body is kept:
 - ``full``: the bytes, as the string that they are in UTF-8; ``full_base64`` where they are not UTF-8
 - ``redacted``: the redacted form of a JSON body; see :mod:`gateway.audit.redaction`
 - ``form``: the same of the fields that a form or a multipart body was read into, files among them as strings
-- ``opaque``: of any other body, and of JSON that could not be read, its length in bytes and its HMAC
+- ``opaque``: of any other body, of JSON that could not be read, and of what has more to redact than one body
+  may have, its length in bytes and its HMAC
 
 The record's ``content`` is the HMAC of what is kept: of the bytes of a body kept in full, else of the JSON
 text as it stands in the line. A line of blanks is one that was erased.
@@ -17,10 +18,11 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from gateway.audit.redaction import opaque, redact
+from gateway.audit.redaction import TooMuch, opaque, redact
 
 if TYPE_CHECKING:
     from gateway.audit.instance import Keys
@@ -62,10 +64,12 @@ def keep_redacted(
     ``value`` is what it was read as, None where it was not or could not be; ``kind`` is what it was read by.
     ``words`` are the strings that stay: those of :func:`gateway.audit.redaction.enumerated`.
     """
-    if value is None or kind not in ("json", "form", "multipart"):
-        name, text = "opaque", opaque(body, keys.sign)
-    else:
-        name, text = "redacted" if kind == "json" else "form", redact(value, words, keys.sign)
+    name, text = "opaque", None
+    if value is not None and kind in ("json", "form", "multipart"):
+        with suppress(TooMuch):
+            name, text = "redacted" if kind == "json" else "form", redact(value, words, keys.sign)
+    if text is None:
+        text = opaque(body, keys.sign)
     return Kept(_line(identity, name, text), keys.sign(text))
 
 

@@ -11,7 +11,7 @@ from gateway.audit.chain import STREAM
 from gateway.audit.content.lines import ID, ID_PLACE, line_start, read_line
 from gateway.audit.content.writer import CONTENT
 from gateway.audit.faults import AuditError, system_fault
-from gateway.audit.segments import Segment, end_of, segments, sync_folder
+from gateway.audit.segments import Segment, end_of, open_file, segments, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ class Contents:
             place = self._index(path).get(identity.encode("ascii", "replace"))
             if place is None:
                 return None
-            with path.open("rb") as file:
+            with os.fdopen(open_file(path), "rb") as file:
                 file.seek(place)
                 line = file.readline()
         except FileNotFoundError:  # it was pruned meanwhile
@@ -105,7 +105,7 @@ class Contents:
         if index is None:
             index = {}
             offset = 0
-            with path.open("rb") as file:
+            with os.fdopen(open_file(path), "rb") as file:
                 for line in file:
                     index[line[ID_PLACE]] = offset
                     offset += len(line)
@@ -139,7 +139,7 @@ def erase(directory: Path, identity: str) -> bool:
 
 
 def _erase_from(path: Path, start: bytes) -> bool:
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
         offset = 0
         places = []
         for line in file:
@@ -148,7 +148,7 @@ def _erase_from(path: Path, start: bytes) -> bool:
             offset += len(line)
     if not places:
         return False
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    fd = open_file(path, os.O_WRONLY)
     try:
         for begin, length in places:
             _blank(fd, begin, length - 1)

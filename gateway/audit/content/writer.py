@@ -15,7 +15,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from gateway.audit.faults import system_fault
-from gateway.audit.segments import Segment, hour_of, segment_name, segments, sync_folder
+from gateway.audit.segments import (
+    Segment,
+    hour_of,
+    make_folder,
+    open_file,
+    segment_name,
+    segments,
+    sync_folder,
+    whole_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +34,6 @@ CONTENT: Final = "content"
 """The folder below the audit directory that holds what is kept of bodies."""
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """Bytes from which on a segment is not added to."""
-_BLOCK: Final = 64 * 1024
 
 
 class ContentWriter:
@@ -46,10 +54,7 @@ class ContentWriter:
         self._segment: Segment | None = None
         self._size = 0
         try:
-            if not self.folder.is_dir():
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                sync_folder(self.folder.parent)
-                sync_folder(directory)
+            make_folder(self.folder)
             found = segments(self.folder)
             if found:
                 self._continue(found[-1])
@@ -58,13 +63,13 @@ class ContentWriter:
 
     def _continue(self, segment: Segment) -> None:
         """Open a segment to go on in it, without what may follow its last whole line."""
-        with segment.path.open("rb") as file:
-            size = _whole_lines(file.fileno())
+        with os.fdopen(open_file(segment.path), "rb") as file:
+            size = whole_lines(file.fileno())
         self._reopen(segment, size)
 
     def _reopen(self, segment: Segment, size: int) -> None:
         self._close()
-        self._fd = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._fd = open_file(segment.path, os.O_WRONLY | os.O_APPEND)
         os.ftruncate(self._fd, size)
         self._segment, self._size = segment, size
 
@@ -115,7 +120,7 @@ class ContentWriter:
         return segment
 
     def _begin(self, segment: Segment) -> Segment:
-        fd = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_file(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             sync_folder(self.folder)
         except OSError:
@@ -134,15 +139,3 @@ class ContentWriter:
     def close(self) -> None:
         """Let go of the file. What was flushed is on disk."""
         self._close()
-
-
-def _whole_lines(fd: int) -> int:
-    """Give how many bytes of a file are whole lines."""
-    end = os.fstat(fd).st_size
-    while end:
-        start = max(0, end - _BLOCK)
-        found = os.pread(fd, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0

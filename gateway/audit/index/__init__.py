@@ -53,11 +53,17 @@ class Batch(NamedTuple):
 class Index(Protocol):
     """Keeps records and finds them. Not for several threads at once: each opens its own.
 
-    All methods raise :class:`IndexUnavailable`, and leave the index as it was.
+    ``shared`` says that it may hold what other directories have, too. All methods raise
+    :class:`IndexUnavailable`, and leave the index as it was.
     """
+
+    shared: bool
 
     def positions(self) -> Mapping[str, Position]:
         """Give how far each stream is in the index."""
+
+    def lost(self) -> bool:
+        """Say whether the index was removed since its positions were given, and begins anew."""
 
     def take(self, batch: Batch) -> int:
         """Take a batch whole, with the position after it, in one transaction.
@@ -71,13 +77,16 @@ class Index(Protocol):
     def query(self, query: Query) -> Page:
         """Give a page of records, newest first.
 
+        A question that takes longer than the index gives itself is an :class:`IndexUnavailable`, too.
+
         :raises QueryError: when the cursor is none of this index
         """
 
-    def prune(self, before: int) -> None:
+    def prune(self, before: int) -> str:
         """Forget records older than ``before``, milliseconds since the epoch; positions stay.
 
-        What is removed is whole days in PostgreSQL: a day in which ``before`` lies stays.
+        What is removed is whole days in PostgreSQL, whoever's records they hold: a day in which ``before``
+        lies stays. Gives in words what was removed; nothing if that was nothing.
         """
 
     def clear(self, streams: Collection[str]) -> None:

@@ -20,25 +20,30 @@ that is left can hold anything newer than what was found.
 from __future__ import annotations
 
 import heapq
+import os
 import sqlite3
+import time
 from contextlib import closing, contextmanager, suppress
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gateway.audit.chain import Link
 from gateway.audit.index import START, Batch, IndexUnavailable, Position, PositionMoved
 from gateway.audit.index.row import column, term_of
-from gateway.audit.query import Page, Query, cursor_fault, read_page
+from gateway.audit.query import QUERY_SECONDS, TOO_LONG, Page, Query, cursor_fault, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterator, Sequence
     from pathlib import Path
 
     from gateway.audit.index.row import Row
+    from gateway.audit.query import Candidate
 
 VERSION: Final = 1
 BUSY_SECONDS: Final = 5.0
 BUCKET_RECORDS: Final = 8192
+PROGRESS_STEPS: Final = 100_000
+"""After how many instructions of its own, a few milliseconds, SQLite looks at the clock."""
 PRUNE_RECORDS: Final = 5000
 """How many records one transaction of pruning removes: readers and the follower get in between."""
 
@@ -85,17 +90,22 @@ _NAMES: Final = ("record", "line", "bucket", "term", "position")
 _BY_COLUMN: Final = """
 SELECT record.place, text FROM record {hint} CROSS JOIN line
 WHERE line.place = record.place AND record.place >= ? AND record.place < ?{filters}
-ORDER BY record.place DESC LIMIT ?
+ORDER BY record.place DESC
 """
 _BY_TERM: Final = """
 SELECT newest, place FROM bucket INDEXED BY bucket_newest CROSS JOIN term
-WHERE newest >= ? AND oldest < ? AND bucket = number AND hash = ? AND place >= ? AND place < ?
+WHERE newest >= ? AND oldest < ? AND bucket = number AND hash = ? AND place >= ? AND place < ?{others}
 ORDER BY newest DESC
 """
+_OTHER_TERM: Final = """
+AND EXISTS (SELECT 1 FROM term AS other
+  WHERE other.bucket = number AND other.hash = ? AND other.place = term.place)"""
 
 
 class SqliteIndex:
     """Implements :class:`audit.index.Index`."""
+
+    shared = False
 
     def __init__(self, path: Path) -> None:
         """Open the file, and make it where there is none.
@@ -103,9 +113,14 @@ class SqliteIndex:
         :raises IndexUnavailable: when it cannot be used
         """
         self._path = path
+        self._open()
+
+    def _open(self) -> None:
+        path = self._path
         with self._told():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(mode=0o600)
+            self._opened = _identity(path)  # before it is opened: should it be removed in between, it shows
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -156,8 +171,27 @@ class SqliteIndex:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    def lost(self) -> bool:
+        """Say whether the file was removed, or another one is in its place."""
+        with self._told():
+            return _identity(self._path) != self._opened
+
+    def _look(self) -> None:
+        """Open the file anew if it was removed.
+
+        What is left of the one before may be closed at any time: SQLite sees that it is not there any more,
+        and then leaves the journal under its name alone, which is the new one's.
+        """
+        if self.lost():
+            self.close()
+            self._open()
+
     def positions(self) -> dict[str, Position]:
         """Give how far each stream is in the index."""
+        self._look()
+        return self._positions()
+
+    def _positions(self) -> dict[str, Position]:
         with self._told():
             rows = self._connection.execute("SELECT stream, segment, offset, seq, hash FROM position")
             return {row[0]: Position(row[1], row[2], Link(row[3], row[4].encode("ascii"))) for row in rows}
@@ -165,7 +199,7 @@ class SqliteIndex:
     def take(self, batch: Batch) -> int:
         """Take a batch whole. The position alone keeps records from being taken twice."""
         with self._transaction() as connection:
-            if self.positions().get(batch.stream, START) != batch.before:
+            if self._positions().get(batch.stream, START) != batch.before:
                 raise PositionMoved(f"{self._path}: another follower has taken records of {batch.stream}.")
             if batch.rows:
                 _insert(connection, batch.rows)
@@ -178,35 +212,63 @@ class SqliteIndex:
 
     def query(self, query: Query) -> Page:
         """Give a page of records, newest first."""
-        with self._told():
-            return read_page(self._fetch, query)
+        self._look()
+        ends = time.monotonic() + QUERY_SECONDS
+        with self._told(), self._cut_at(ends):
+            return read_page(partial(self._candidates, ends), query)
 
-    def _fetch(self, query: Query, cursor: str | None, count: int) -> Sequence[tuple[str, str]]:
+    @contextmanager
+    def _cut_at(self, ends: float) -> Iterator[None]:
+        """Have SQLite end whatever statement it is at by then."""
+        self._connection.set_progress_handler(lambda: time.monotonic() > ends, PROGRESS_STEPS)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            raise self._too_long() from None
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
+    def _too_long(self) -> IndexUnavailable:
+        return IndexUnavailable(f"{self._path}: {TOO_LONG}.")
+
+    def _candidates(self, ends: float, query: Query) -> Generator[Candidate]:
+        """Give what may match, read one by one as it is asked for: nothing is read twice, or held."""
         first = 0 if query.since is None else _place(query.since)
         end = _LAST if query.until is None else _place(query.until)
-        if cursor is not None:
-            end = min(end, _place_of(cursor))
+        if query.cursor is not None:
+            end = min(end, _place_of(query.cursor))
         hint, filters, values = _filters(query)
-        if query.term is None:
-            sql = _BY_COLUMN.format(hint=hint, filters=filters)
-            rows = self._connection.execute(sql, (first, end, *values, count)).fetchall()
+        rows: Generator[tuple[int, str]] | sqlite3.Cursor
+        if query.terms:
+            rows = self._by_terms(query.terms, first, end, (filters, values))
         else:
-            rows = self._by_term(term_of(query.term), first, end, (filters, values), count)
-        return [(str(place), text) for place, text in rows]
+            rows = self._connection.execute(
+                _BY_COLUMN.format(hint=hint, filters=filters), (first, end, *values)
+            )
+        with closing(rows):
+            for place, text in rows:
+                yield str(place), text
+                if time.monotonic() > ends:  # statements may be short, and many
+                    raise self._too_long()
 
-    def _by_term(
-        self, term: int, first: int, end: int, condition: tuple[str, list[Any]], count: int
-    ) -> list[tuple[int, str]]:
+    def _by_terms(
+        self, terms: Sequence[str], first: int, end: int, condition: tuple[str, list[Any]]
+    ) -> Generator[tuple[int, str]]:
         filters, values = condition
-        sql = _BY_COLUMN.format(hint="", filters=filters)
+        by_terms = _BY_TERM.format(others=_OTHER_TERM * (len(terms) - 1))
+        by_place = _BY_COLUMN.format(hint="", filters=filters)
+        term, *others = map(term_of, terms)
         read = self._connection.execute
-        with closing(read(_BY_TERM, (first, end, term, first, end))) as found:
-            rows = (read(sql, (place, place + 1, *values, 1)).fetchone() for place in _newest_first(found))
-            return list(islice((row for row in rows if row is not None), count))
+        with closing(read(by_terms, (first, end, term, first, end, *others))) as found:
+            for place in _newest_first(found):
+                yield from read(by_place, (place, place + 1, *values))
 
-    def prune(self, before: int) -> None:
+    def prune(self, before: int) -> str:
         """Forget older records. The file does not shrink: its pages are used for what comes."""
         limit = _place(before)
+        total = 0
         removed = PRUNE_RECORDS
         while removed == PRUNE_RECORDS:
             with self._transaction() as connection:
@@ -220,6 +282,7 @@ class SqliteIndex:
                     " (SELECT place FROM line WHERE place < ? ORDER BY place LIMIT ?)",
                     (limit, PRUNE_RECORDS),
                 )
+            total += removed
         # Terms of a bucket in which newer records are, too, find nothing, and go with the bucket.
         with self._told():
             old = self._connection.execute("SELECT number FROM bucket WHERE newest < ?", (limit,)).fetchall()
@@ -227,6 +290,7 @@ class SqliteIndex:
             with self._transaction() as connection:
                 connection.execute("DELETE FROM term WHERE bucket = ?", number)
                 connection.execute("DELETE FROM bucket WHERE number = ?", number)
+        return f"{total} record{'s' * (total != 1)}" if total else ""
 
     def clear(self, streams: Collection[str]) -> None:  # noqa: ARG002 - the file has no others
         """Forget everything."""
@@ -238,6 +302,18 @@ class SqliteIndex:
         """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Give what tells a file from others that had its name; None where it is gone.
+
+    :raises OSError: when that cannot be told
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 - four times a second
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from gateway.audit.chain import unseal
 from gateway.audit.faults import AuditError, system_fault
-from gateway.audit.proof import MAX_LINE
 from gateway.audit.replay.tally import Tally
-from gateway.audit.segments import LEDGER, end_of, segments, streams
+from gateway.audit.segments import LEDGER, MAX_LINE, end_of, open_file, segments, streams
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def _judge(line: bytes, means: Means, tally: Tally) -> None:
 
 
 def _lines(piece: Piece) -> Iterator[bytes]:
-    with piece.path.open("rb") as file:
+    with os.fdopen(open_file(piece.path), "rb") as file:
         offset = piece.start
         if offset:
             file.seek(offset - 1)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.app import app, config_path
+from gateway.cli.app import config_path
 
 if TYPE_CHECKING:
     from gateway.config.model import Audit
 
-audit = typer.Typer(help="The audit trail.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(audit, name="audit")
+audit = typer.Typer(rich_markup_mode=None)
 
 Directory = Annotated[
     Path | None,
@@ -52,6 +51,7 @@ from gateway.cli.audit import (  # noqa: E402 - each adds its verb
     export,  # noqa: F401
     head,  # noqa: F401
     index,  # noqa: F401
+    keys,  # noqa: F401
     lookup,  # noqa: F401
     prune,  # noqa: F401
     query,  # noqa: F401

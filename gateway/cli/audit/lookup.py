@@ -18,6 +18,7 @@ from gateway.cli.audit.reading import HEADING, complain, current_index, row
 from gateway.cli.terminal import table
 
 if TYPE_CHECKING:
+    from gateway.audit.index import Index
     from gateway.audit.query import Query
 
 
@@ -44,13 +45,13 @@ def lookup(
     if (body is None) is not key:
         raise typer.BadParameter("one of --body and --key is needed, not both", param_hint="--body")
     settings = audit_settings(config, directory)
-    keys = Keys(settings.directory)
+    keys = Keys(settings.directory, make=False)
     if body is None:
         queries = [replace(query, key_fingerprint=one) for one in fingerprints(keys, _read_key())]
     else:
         queries = [replace(query, body_hmac=one) for one in keys.possible(_read_body(body))]
     with current_index(settings) as index:
-        texts = [text for one in queries for text in index.query(one).records]
+        texts = [text for one in queries for text in _newest(index, one)]
     records = sorted(map(json.loads, texts), key=lambda record: str(record["time"]), reverse=True)
     if not records:
         complain("No record matches.")
@@ -61,6 +62,16 @@ def lookup(
             print(json.dumps(record, separators=(",", ":")))
     else:
         table(HEADING, [row(record) for record in records])
+
+
+def _newest(index: Index, query: Query) -> list[str]:
+    """Give as many records as ``limit`` says, over as many pages as those take."""
+    page = index.query(query)
+    texts = list(page.records)
+    while page.next is not None and len(texts) < query.limit:
+        page = index.query(replace(query, cursor=page.next, limit=query.limit - len(texts)))
+        texts.extend(page.records)
+    return texts
 
 
 def _read_key() -> bytes:

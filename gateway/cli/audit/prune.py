@@ -27,19 +27,23 @@ def prune(
     config: ConfigPath = None,
     directory: Directory = None,
 ) -> None:
-    """Remove whole segments that are older, and that the index has; a gateway that runs does so each hour."""
+    """Remove whole segments that are older, and that the index has; a gateway that runs does so each hour.
+
+    From the index nothing is removed that is younger than audit.retention, whatever --before says.
+    """
     settings = audit_settings(config, directory)
-    found, indexed = _prune(settings, time.time() - _age(before, settings.retention))
+    found, indexed, forgotten = _prune(settings, _age(before, settings.retention))
     if found:
         rows = [
             (one.stream, f"{one.first} to {one.last.seq}", str(len(one.files)), str(one.size))
             for one in found
         ]
         table(("stream", "records", "segments", "bytes"), rows)
-    elif indexed:
-        print("Nothing to prune.")
-    else:
-        print("Nothing to prune: the index is empty, and what it has not got stays.")
+    if forgotten:
+        print(f"Removed from the index: {forgotten}.")
+    if not (found or forgotten):
+        empty = "" if indexed else ": the index is empty, and what it has not got stays"
+        print(f"Nothing to prune{empty}.")
 
 
 def _age(given: str | None, retention: float) -> float:
@@ -53,17 +57,18 @@ def _age(given: str | None, retention: float) -> float:
         raise typer.BadParameter("expected a duration such as 90d or 12h", param_hint="--before") from None
 
 
-def _prune(settings: Audit, before: float) -> tuple[list[Pruned], bool]:
-    """Give what was removed, and whether the index has anything at all."""
+def _prune(settings: Audit, age: float) -> tuple[list[Pruned], bool, str]:
+    """Give what was removed, whether the index has anything at all, and what was removed from there."""
+    from gateway.audit.chain import OPS
     from gateway.audit.faults import AuditError, StreamTaken
     from gateway.audit.index import open_index
     from gateway.audit.instance import instance_id
     from gateway.audit.prune import prune as prune_ledger
     from gateway.audit.records import Marks
     from gateway.audit.start import take_over
-    from gateway.audit.starts import OPS
     from gateway.listener.ids import RequestIds
 
+    now = time.time()
     marks = Marks(RequestIds().next, time.time)
     trail = settings.directory
     try:
@@ -76,10 +81,11 @@ def _prune(settings: Audit, before: float) -> tuple[list[Pruned], bool]:
         index = open_index(settings.index.get_secret_value(), trail)
         try:
             positions = {name: position.link.seq for name, position in index.positions().items()}
-            found = prune_ledger(trail, stream.commit, marks, before=before, positions=positions)
-            index.prune(int(before * 1000))
+            found = prune_ledger(trail, stream.commit, marks, before=now - age, positions=positions)
+            # Others may have their records there, and of what is younger this ledger may still have some.
+            forgotten = index.prune(int((now - max(age, settings.retention)) * 1000))
         finally:
             index.close()
     finally:
         stream.close()
-    return found, bool(positions)
+    return found, bool(positions), forgotten

@@ -30,19 +30,22 @@ def current_index(settings: Audit) -> Iterator[Index]:
 
     :raises AuditError: when the index or the ledger cannot be used
     """
-    from gateway.audit.follower import Follower, lag_behind
+    from gateway.audit.follower import Follower, lag_behind, owned
     from gateway.audit.index import open_index
 
     directory = settings.directory
     index = open_index(settings.index.get_secret_value(), directory)
     try:
-        lag = lag_behind(directory, index.positions(), time.time())
+        positions = index.positions()
         if not gateway_runs(directory):
+            lag = lag_behind(directory, positions, time.time())
             if lag.size:
                 with progress("filling the index", lag.size) as moved:
                     Follower(directory, index, told=complain).catch_up(moved)
-        elif lag.seconds > _BEHIND_SECONDS:
-            complain(f"The index is {lag.seconds:.0f} seconds and {lag.size} bytes behind the ledger.")
+        else:
+            lag = lag_behind(directory, positions, time.time(), owned(directory, index))
+            if lag.seconds > _BEHIND_SECONDS:
+                complain(f"The index is {lag.seconds:.0f} seconds and {lag.size} bytes behind the ledger.")
         yield index
     finally:
         index.close()

@@ -65,7 +65,7 @@ def _content(settings: Audit, record: dict[str, Any]) -> Content:
 
     if "content" not in record:
         return NONE
-    return Contents(settings.directory, Keys(settings.directory)).of(record)
+    return Contents(settings.directory, Keys(settings.directory, make=False)).of(record)
 
 
 def _print_record(record: dict[str, Any], proof: Proof) -> None:

@@ -42,18 +42,21 @@ def verify(
     processes = min(os.cpu_count() or 1, _MAX_PROCESSES) if size > _WORTH_A_PROCESS else 1
     with progress("verifying", size) as moved:
         found = verify_ledger(trail, kept=kept, processes=processes, progress=moved)
-    _tell(found)
+    tell(found)
     if found.fault_count:
         raise typer.Exit(1)
 
 
-def _tell(found: Verification) -> None:
+def tell(found: Verification) -> None:
     """Print the faults, or that there is none, and the streams."""
     for fault in found.faults:
         print(fault)
     faults = found.fault_count
     if faults > len(found.faults):
         print(f"and {faults - len(found.faults)} more")
+    for name, one in sorted(found.beginnings.items()):
+        told = f"record {one.seq} of {one.stream} says ({one.time})"
+        print(f"pruned: {name} begins with record {one.after.seq + 1}, as {told}")
     for note in found.notes:
         print(f"note: {note}")
     result = f"{faults} fault{'s' * (faults != 1)}" if faults else "intact"

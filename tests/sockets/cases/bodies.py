@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.listener.exchange import SKIPPABLE
+from gateway.listener.bounds import SKIPPABLE
 from tests.sockets.cases.case import CHUNKED, CHUNKS, CONTINUE, POST, Case, bad, chunks, get, kept
 from tests.support.plane import SMALL, request
 
