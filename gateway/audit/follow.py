@@ -113,7 +113,7 @@ class _Following:
         while not self._stop.wait(wait):
             wait = PRUNE_SECONDS
             try:
-                before = __import__("time").time() - self._retention
+                before = self._clock.now() - self._retention
                 index = open_index(self._where, self._directory)
                 try:
                     index.prune(int(before * 1000))

@@ -138,7 +138,7 @@ def test_pattern(case: Case) -> None:
 
 
 def test_too_much_to_redact(case: Case) -> None:
-    """A body with one string more than is redacted is not judged, unless both configurations judge it alike."""
+    """A body with one string more than is redacted is not judged, unless both judge it alike."""
     case.current, new = case.plan("policies: {default: {}}\n"), case.plan(SHORT)
     most = b'{"role": "user", "other": [%b]}' % b",".join([b'""'] * (MAX_STRINGS - 1))
     more = most.replace(b'"user"', b'["user", ""]')

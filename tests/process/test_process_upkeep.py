@@ -166,32 +166,22 @@ def test_the_index_is_not_pruned_by_a_clock_that_leapt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The follower, another process, goes by its parent's clock, also if it is started after the leap."""
-    monkeypatch.setattr("gateway.audit.follow.PRUNE_FIRST_SECONDS", 0.0)
-    monkeypatch.setattr("gateway.audit.follow.PRUNE_SECONDS", 0.0)
     old_ledger(tmp_path)
     index = open_index("sqlite", tmp_path)
     Follower(tmp_path, index).catch_up()
     times = {"wall": OLD, "steady": 5.0}
     start = Clock(wall=lambda: times["wall"], steady=lambda: times["steady"]).offset
-    looks = 0
-    following: _Following
-
-    def wall() -> float:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
-            following._stop.set()
-        return times["wall"]
-
+    times["wall"] += 400 * 86_400
     for passed, left in ((0, 8), (400 * 86_400, 2)):  # the beginnings of segments are of a later time
-        looks = 0
-        times["wall"] = OLD + 400 * 86_400
         times["steady"] = 5.0 + passed
-        clock = Clock(start, wall=wall, steady=lambda: times["steady"])
+        clock = Clock(start, wall=lambda: times["wall"], steady=lambda: times["steady"])
         following = _Following(tmp_path, "sqlite", 90 * 86_400, clock)
+        waits = iter((False, False, True))
+        monkeypatch.setattr(following._stop, "wait", lambda _, waits=waits: next(waits))
         following._prune()
         following._index.close()
-        assert looks == 3
+        assert not list(waits)
+        assert following._told == []
         assert len(index.query(Query()).records) == left
     index.close()
 
