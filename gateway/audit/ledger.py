@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gateway.audit.stream import Stream
 
 BATCH_SECONDS: Final = 0.1
+TELL_SECONDS: Final = 0.1
+"""How long the follower may wait to hear of what is on disk."""
 RETRY_SECONDS: Final = 0.25
 WAIT_SECONDS: Final = 5.0
 """How long a record is waited for; whoever waits longer is told that it may not be on disk."""
@@ -93,6 +95,7 @@ class Ledger:
         self._timer: asyncio.TimerHandle | None = None
         self._stop = threading.Event()
         self._until = 0.0
+        self._told_at = 0.0
         self.failure: AuditError | None = None
         self.refused = 0
         self._refused_before = 0
@@ -235,7 +238,7 @@ class Ledger:
     # the thread
 
     def _run(self) -> None:
-        while (batch := self._queue.get()) is not None:
+        while (batch := self._next_batch()) is not None:
             members: list[bytes] = []
             while (failure := self._commit(batch, members)) is not None:
                 self._tell(self._failed, failure)
@@ -243,6 +246,17 @@ class Ledger:
                     return
             self.written += len(members)
             self._tell(self._done)
+
+    def _next_batch(self) -> _Batch | None:
+        """Wait for the next batch, None for the end; tell now and then what the last ones came to."""
+        stream = self._stream
+        if stream.untold and monotonic() - self._told_at < TELL_SECONDS:
+            with suppress(Empty):
+                return self._queue.get(timeout=TELL_SECONDS)
+        if stream.untold:
+            self._told_at = monotonic()
+            stream.tell()
+        return self._queue.get()
 
     def _again(self) -> bool:
         """Wait until a write that failed is to be tried again; False where there is no time left for that."""

@@ -43,7 +43,8 @@ _LOCK_WAITS: Final = (0.001, 0.01, 0.05)
 class Stream:
     """A stream of one process. Not for several threads at once.
 
-    ``last`` is the last record on disk; ``latched`` says that nothing is taken before :meth:`reopen`.
+    ``last`` is the last record on disk; ``latched`` says that nothing is taken before :meth:`reopen`;
+    ``untold`` that :meth:`tell` has something to tell.
     """
 
     def __init__(
@@ -74,10 +75,11 @@ class Stream:
         self._intents = OpenIntents()
         self.latched = False
         self._looked = 0.0
+        self.untold = False
         self._lock = self._locked()
         try:
             self.recovered = self._recover()
-            self._tell_committed(self._size)
+            self._tell_committed()
         except OSError as error:
             self.close()
             raise system_fault("recover the ledger in", self.folder, error) from None
@@ -112,9 +114,18 @@ class Stream:
             sync_folder(self.folder)
         return found
 
-    def _tell_committed(self, size: int) -> None:
+    def _tell_committed(self) -> None:
         segment = NOTHING.segment if self._segment is None else self._segment.path.name
-        tell_committed(self._lock, segment, size)
+        tell_committed(self._lock, segment, self._size)
+        self.untold = False
+
+    def tell(self) -> None:
+        """Let the follower know how far the stream is committed: not after each commit, for it takes time.
+
+        Should that fail, it hears of it another time.
+        """
+        with suppress(OSError):
+            self._tell_committed()
 
     def commit(self, records: Iterable[bytes]) -> None:
         """Have ``records``, the members of each, on disk behind the last one; all or none.
@@ -130,14 +141,13 @@ class Stream:
             self._put(piece)
             for one in members:
                 self._intents.note(one)
-            with suppress(OSError):  # it is on disk all the same; the index hears of it with the next commit
-                self._tell_committed(self._size + len(piece))
         except Exception as error:
             if not isinstance(error, AuditError):
                 self.latched = True  # a bug, or no memory: nobody knows how far it came
             raise
         self.last = last
         self._size += len(piece)
+        self.untold = True
 
     def _begun(self, records: Iterable[bytes]) -> list[bytes]:
         """Give ``records`` with the one that begins a segment before them, if one is to be begun."""
@@ -227,8 +237,7 @@ class Stream:
         damaged = found.damaged and not self.recovered.damaged
         if found.last != self.last or found.torn is not None or damaged:
             raise AuditError(f"{segment.path}: records that were on disk are not there any more.")
-        with suppress(OSError):
-            self._tell_committed(self._size)
+        self.tell()
         self.latched = False
 
     def _close_segment(self) -> None:
@@ -239,6 +248,8 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the files and of the lock. What was committed is on disk."""
+        if self.untold:
+            self.tell()
         self._close_segment()
         if self._lock >= 0:
             os.close(self._lock)

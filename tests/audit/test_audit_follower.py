@@ -412,6 +412,7 @@ def test_what_is_cut_off_again_is_not_taken(
         if stream.latched:
             stream.reopen()
         stream.commit([members(record) for record in made_up(3, seed=20 + life)])
+        stream.tell()
         committed = lines(tmp_path, name)
         follower.catch_up()
         fail(stream, 30 + life)
