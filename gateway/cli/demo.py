@@ -35,7 +35,7 @@ Accepted, and answered by the upstream:
 Refused by the gateway, with every violation:
   curl -s {gateway}/v1/threads/{thread}/messages -H 'content-type: application/json' \\
     -d '{{"role": "system", "content": "", "colour": "red"}}'
-What the audit trail has of them, the newest first:
+What the audit trail has of them a second later, the newest first:
   curl -s '{admin}/api/audit?operation=createMessage&limit=2'
 
 Ctrl-C ends it.

@@ -138,6 +138,17 @@ def test_prune_removes_what_is_old_and_indexed(command: Command, config: Path, t
     )
 
 
+def test_prune_removes_old_content(command: Command, config: Path, trail: Path) -> None:
+    """What is kept of bodies goes by its own retention, a gateway or none; of this hour it stays."""
+    for hour in ("20200101T00", "20990101T00"):
+        path = trail / "content" / NAME / f"{1:019d}-{hour}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"old\n")
+    result = command("audit", "prune", "-c", str(config))
+    assert result == (0, "Removed of the content of bodies: 1 files, 4 bytes.\n", "")
+    assert [one.name[20:31] for one in path.parent.iterdir()] == ["20990101T00"]
+
+
 def age_segments(trail: Path) -> None:
     """Have all segments be of an hour long ago, as their names tell it."""
     for one in segments(trail / "ledger" / NAME):

@@ -240,7 +240,7 @@ def test_show_and_erase_content(command: Command, directory: Path, body: bytes) 
     assert "Its body (full):" in plain.output
     assert "\x1b" not in plain.output
     erase = ("audit", "erase", identity, "--directory", str(directory))
-    assert command(*erase).output == "Erased. The record stays as it is.\n"
+    assert command(*erase).output == "Erased. The record, where there still is one, stays as it is.\n"
     assert command(*erase).status == 1
     gone = command(*show)
     assert (gone.status, "was erased" in gone.output) == (0, True)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.program import Program, post, write_config
 
 READERS = (
@@ -14,6 +16,13 @@ READERS = (
     *("sqlite3", "psycopg", "multiprocessing", "rich"),
 )
 IMPORTS = "import sys, gateway.cli.app, gateway.process.serve, gateway.wiring; print(*sys.modules)"
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep coverage out of the processes that are looked at: it brings modules of its own."""
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_what_serving_does_not_import() -> None:

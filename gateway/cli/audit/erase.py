@@ -23,4 +23,4 @@ def erase(
     if not erase_content(audit_settings(config, directory).directory, identity):
         complain("Nothing is kept of a body of this request.")
         raise typer.Exit(1)
-    print("Erased. The record stays as it is.")
+    print("Erased. The record, where there still is one, stays as it is.")

@@ -12,6 +12,7 @@ from gateway.cli.audit.group import Directory, audit, audit_settings
 from gateway.cli.terminal import table
 
 if TYPE_CHECKING:
+    from gateway.audit.content.reader import Pruned as PrunedContent
     from gateway.audit.prune import Pruned
     from gateway.config.model import Audit
 
@@ -29,10 +30,11 @@ def prune(
 ) -> None:
     """Remove whole segments that are older, and that the index has; a gateway that runs does so each hour.
 
-    From the index nothing is removed that is younger than audit.retention, whatever --before says.
+    From the index nothing is removed that is younger than audit.retention, whatever --before says. What is
+    kept of bodies goes by audit.content_retention.
     """
     settings = audit_settings(config, directory)
-    found, indexed, forgotten = _prune(settings, _age(before, settings.retention))
+    found, indexed, forgotten, content = _prune(settings, _age(before, settings.retention))
     if found:
         rows = [
             (one.stream, f"{one.first} to {one.last.seq}", str(len(one.files)), str(one.size))
@@ -41,7 +43,9 @@ def prune(
         table(("stream", "records", "segments", "bytes"), rows)
     if forgotten:
         print(f"Removed from the index: {forgotten}.")
-    if not (found or forgotten):
+    if content.files:
+        print(f"Removed of the content of bodies: {content.files} files, {content.size} bytes.")
+    if not (found or forgotten or content.files):
         empty = "" if indexed else ": the index is empty, and what it has not got stays"
         print(f"Nothing to prune{empty}.")
 
@@ -57,9 +61,10 @@ def _age(given: str | None, retention: float) -> float:
         raise typer.BadParameter("expected a duration such as 90d or 12h", param_hint="--before") from None
 
 
-def _prune(settings: Audit, age: float) -> tuple[list[Pruned], bool, str]:
-    """Give what was removed, whether the index has anything at all, and what was removed from there."""
+def _prune(settings: Audit, age: float) -> tuple[list[Pruned], bool, str, PrunedContent]:
+    """Give what was removed, whether the index has anything at all, what went from there, and of content."""
     from gateway.audit.chain import OPS
+    from gateway.audit.content.reader import prune_content
     from gateway.audit.faults import AuditError, StreamTaken
     from gateway.audit.index import open_index
     from gateway.audit.instance import instance_id
@@ -78,6 +83,7 @@ def _prune(settings: Audit, age: float) -> tuple[list[Pruned], bool, str]:
             f"{trail}: a gateway runs with this ledger; it prunes by itself, each hour."
         ) from None
     try:
+        content = prune_content(trail, now - settings.content_retention)
         index = open_index(settings.index.get_secret_value(), trail)
         try:
             positions = {name: position.link.seq for name, position in index.positions().items()}
@@ -88,4 +94,4 @@ def _prune(settings: Audit, age: float) -> tuple[list[Pruned], bool, str]:
             index.close()
     finally:
         stream.close()
-    return found, bool(positions), forgotten
+    return found, bool(positions), forgotten, content
