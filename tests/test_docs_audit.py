@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any, get_args
 
 from gateway.audit.beginnings import Beginning
@@ -17,9 +18,12 @@ from gateway.audit.stream import SEGMENT_BYTES
 from gateway.audit.verify import Verification
 from gateway.cli.audit.verify import tell
 from gateway.config.model import Audit
+from tests.support import ledgers
 from tests.support.markdown import blocks, page, quoted, section, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 PAGE = page("docs/audit.md")
@@ -38,6 +42,27 @@ def test_the_line_is_a_line() -> None:
     assert digest == json.loads(line)["hash"]
     begin = quoted(section(PAGE, "A line").partition("It begins with")[2])[:7]
     assert begin == list(json.loads(line))[:7]
+
+
+def test_a_stream_is_checked_by_a_shell(tmp_path: Path) -> None:
+    """The script says nothing of a sound stream, and names what was changed and what was taken out."""
+    (script,) = blocks(section(PAGE, "A line"), "sh")
+    ledgers.write(tmp_path / "var" / "audit", ledgers.made_up(12), "0123456789abcdef.0")
+    (segment,) = (tmp_path / "var").rglob("*.jsonl")
+    assert _said(script, tmp_path) == []
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(
+        b"".join([*lines[:4], lines[4].replace(b'"time"', b'"Time"'), *lines[5:7], *lines[8:]])
+    )
+    said = _said(script, tmp_path)
+    assert [line.partition(":")[0] for line in said] == ["changed", "does not follow"]
+    assert ['"seq":5,' in said[0], '"seq":9,' in said[1]] == [True, True]
+
+
+def _said(script: str, folder: Path) -> list[str]:
+    done = subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
 
 
 def test_kinds_and_events_are_those_of_the_schema() -> None:
