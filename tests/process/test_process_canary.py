@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 UNAVAILABLE = {"invalid_api_key", "not_allowed", "rate_limit_exceeded", "audit_unavailable"}
 """Codes that nothing refuses with yet."""
-AT_ONCE = 100
-"""Requests at a time; of more, some would not have sent their head when the second for it is over."""
+AT_ONCE = 16
+"""Requests at a time; of many, some would not have sent their head when the second for it is over."""
 
 CONFIG = """\
 listen: {port: 0}
