@@ -68,11 +68,11 @@ class Book:
         self.told.append(failure)
         self.news.set()
 
-    async def write(self, value: Any) -> bool:
-        """Put a record and wait until it is released."""
-        future = asyncio.get_running_loop().create_future()
-        self.ledger.put(value, 100, future.set_result)
-        return await future
+    def write(self, value: Any) -> asyncio.Future[bool]:
+        """Put a record; what is given is done once it is released."""
+        released = asyncio.get_running_loop().create_future()
+        self.ledger.put(value, 100, released.set_result)
+        return released
 
     def ids(self) -> list[int]:
         """Give the numbers of the records on disk."""
@@ -135,10 +135,9 @@ async def test_one_sync_serves_many(tmp_path: Path, syncs: Syncs) -> None:
     """What comes in while a sync runs goes out together with the next, in order."""
     book = Book(tmp_path)
     syncs.gate.clear()
-    first = asyncio.create_task(book.write(0))
+    first = book.write(0)
     await syncs.begun.wait()
-    others = [asyncio.create_task(book.write(number)) for number in range(1, 50)]
-    await asyncio.sleep(0)
+    others = [book.write(number) for number in range(1, 50)]
     assert book.ledger.queued == 50
     syncs.gate.set()
     assert all(await asyncio.gather(first, *others))
@@ -245,8 +244,8 @@ async def test_a_record_that_cannot_be_made_is_a_failure(
     """The thread does not end of it: nothing is taken on, it is told once, and tried until it can be made."""
     book = Book(tmp_path)
     faulty = Faulty(error)
-    first = asyncio.create_task(book.write(1))
-    second = asyncio.create_task(book.write(faulty))
+    first = book.write(1)
+    second = book.write(faulty)
     await book.news.wait()
     assert not book.ledger.available
     kind = type(error).__name__
