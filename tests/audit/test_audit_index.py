@@ -19,7 +19,8 @@ from gateway.audit.index.postgresql import PostgresqlIndex
 from gateway.audit.index.row import read_row
 from gateway.audit.index.sqlite import BUCKET_RECORDS, SqliteIndex
 from gateway.audit.query import Query, QueryError
-from tests.support.ledgers import MOMENT, NAME, OTHER, made_up, members, time_text
+from tests.support.disks import small_disk
+from tests.support.ledgers import MOMENT, NAME, OTHER, made_up, members, time_text, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -399,6 +400,27 @@ def test_a_full_disk_takes_nothing(tmp_path: Path) -> None:
     index.take(second)
     assert len(every(index)) == 2010
     index.close()
+
+
+def test_the_last_room_is_the_ledger_s(tmp_path: Path) -> None:
+    """On a disk that is nearly full the index does not grow, while the ledger still does; then it goes on."""
+    with small_disk(tmp_path / "disk", "8m") as disk:
+        index = open_index("sqlite", disk)
+        first = batch(made_up(10))
+        index.take(first)
+        second = batch(made_up(10, seed=1), first.after)
+        space = os.statvfs(disk)
+        ballast = disk / "ballast"
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - 300_000)
+        with pytest.raises(IndexUnavailable, match=r"less than 419430 bytes left: they are for the ledger"):
+            index.take(second)
+        assert (index.positions(), len(every(index))) == ({NAME: first.after}, 10)
+        write(disk, made_up(100))
+        ballast.unlink()
+        index.take(second)
+        assert len(every(index)) == 20
+        index.close()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from gateway.audit import tail
 from gateway.audit.content.lines import keep_full
 from gateway.audit.content.writer import ContentWriter
+from gateway.audit.index import sqlite
 from gateway.audit.instance import Keys
 from gateway.audit.record import fingerprint
 from gateway.audit.segments import Segment, segments
@@ -64,6 +65,19 @@ def test_query_fills_the_index_first(command: Command, directory: Path) -> None:
     result = command("audit", "query", "--json", "--limit", "1", "--directory", str(directory))
     assert found(result)[0]["id"] == record["id"]
     assert "There are more: --cursor " in result.errors
+
+
+def test_query_where_the_index_cannot_grow(
+    command: Command, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has is shown all the same, and that this is not all is said."""
+    assert found(command("audit", "query", "--json", "--directory", str(directory)))
+    add(directory, next(made_up(1, start=MOMENT + 10_000, seed=7)))
+    monkeypatch.setattr(sqlite, "LEFT_BYTES", 1 << 60)
+    monkeypatch.setattr(sqlite, "LEFT_SHARE", 1.0)
+    result = command("audit", "query", "--kind", "request", "--json", "--directory", str(directory))
+    assert found(result) == requests(directory)[1:]
+    assert "they are for the ledger. What follows is without the ledger's last records." in result.errors
 
 
 def test_query_by_filters_and_pages(command: Command, directory: Path) -> None:

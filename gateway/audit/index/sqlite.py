@@ -47,6 +47,10 @@ PROGRESS_STEPS: Final = 100_000
 PRUNE_RECORDS: Final = 5000
 """How many records one transaction of pruning removes: readers and the follower get in between."""
 
+LEFT_BYTES: Final = 1 << 30
+LEFT_SHARE: Final = 0.05
+"""What the index leaves of the disk, which may be the ledger's, too: the smaller of these."""
+
 _SHIFT: Final = 21
 """Bits of a place below its milliseconds: two million records of each, and times to the year 2109."""
 _LAST: Final = (1 << 63) - 1
@@ -198,6 +202,7 @@ class SqliteIndex:
 
     def take(self, batch: Batch) -> int:
         """Take a batch whole. The position alone keeps records from being taken twice."""
+        self._leave_room()
         with self._transaction() as connection:
             if self._positions().get(batch.stream, START) != batch.before:
                 raise PositionMoved(f"{self._path}: another follower has taken records of {batch.stream}.")
@@ -209,6 +214,16 @@ class SqliteIndex:
                 (batch.stream, segment, offset, link.seq, link.hash.decode("ascii")),
             )
         return 0
+
+    def _leave_room(self) -> None:
+        """Refuse to grow where little is left: without room for the ledger no request is served."""
+        with self._told():
+            space = os.statvfs(self._path.parent)
+        least = min(LEFT_BYTES, int(LEFT_SHARE * space.f_blocks * space.f_frsize))
+        if space.f_bavail * space.f_frsize < least:
+            raise IndexUnavailable(
+                f"{self._path}: the disk has less than {least} bytes left: they are for the ledger."
+            )
 
     def query(self, query: Query) -> Page:
         """Give a page of records, newest first."""

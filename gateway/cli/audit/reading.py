@@ -31,7 +31,7 @@ def current_index(settings: Audit) -> Iterator[Index]:
     :raises AuditError: when the index or the ledger cannot be used
     """
     from gateway.audit.follower import Follower, lag_behind, owned
-    from gateway.audit.index import open_index
+    from gateway.audit.index import IndexUnavailable, open_index
 
     directory = settings.directory
     index = open_index(settings.index.get_secret_value(), directory)
@@ -40,8 +40,11 @@ def current_index(settings: Audit) -> Iterator[Index]:
         if not gateway_runs(directory):
             lag = lag_behind(directory, positions, time.time())
             if lag.size:
-                with progress("filling the index", lag.size) as moved:
-                    Follower(directory, index, told=complain).catch_up(moved)
+                try:
+                    with progress("filling the index", lag.size) as moved:
+                        Follower(directory, index, told=complain).catch_up(moved)
+                except IndexUnavailable as error:  # a full disk, say: what it has can be read all the same
+                    complain(f"{error} What follows is without the ledger's last records.")
         else:
             lag = lag_behind(directory, positions, time.time(), owned(directory, index))
             if lag.seconds > _BEHIND_SECONDS:
