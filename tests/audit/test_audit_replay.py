@@ -175,6 +175,20 @@ def test_what_is_judged_alike_stays(case: Case) -> None:
     assert case.judged(new, b"{", "none", target="/v1/threads") == SAME
 
 
+def test_a_contract_of_another_name(case: Case) -> None:
+    """What it asks counts, not how it is called."""
+    text = (case.folder / "gateway.yaml").read_text()
+    renamed = text.replace("{assistants-v1: {", "{threads: {")
+    assert renamed != text
+    new, shorter = case.plan(text=renamed), case.plan(text=renamed + SHORT)
+    for content in ("full", "redacted", "none"):
+        assert case.judged(new, HELLO, content) == SAME
+        assert case.judged(new, b'{"colour": 1}', content) == SAME
+        assert case.judged(new, method="GET", target=MESSAGES, content=content) == SAME
+    assert case.judged(shorter, HELLO) == refused("string_above_max_length")
+    assert case.judged(shorter, HELLO, "none") == unknown(Reason.NOT_KEPT)
+
+
 def test_facts(case: Case) -> None:
     """Sizes, counts of files and keys of metadata refuse by themselves."""
     body = b'{"role":"user","content":"x","file_ids":["a","b"]}'

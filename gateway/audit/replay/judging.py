@@ -90,10 +90,10 @@ class Judge:
         return Judgement(Change.PERMITTED, operation, str(record.get("code", "-")))
 
     def _alike(self, recorded: Name, name: Name | None) -> bool:
-        """Say whether both configurations have the operation and judge it alike, but for its size."""
-        if name is None or name != recorded or not self._current.has(name):
+        """Say whether both judge the request alike, but for its size, whatever they call the operation."""
+        if name is None or not self._current.has(recorded):
             return False
-        return self._current.rules(name) == self._new.rules(name)
+        return self._current.rules(recorded) == self._new.rules(name)
 
     def _ruling(
         self, record: Mapping[str, Any], content: Content, recorded: Name
@@ -233,10 +233,10 @@ class Judge:
         if Layer.CONTRACT in operation.reported:
             return PERMITTED
         current, new = self._current, self._new
-        if name != recorded or not current.has(name) or current.unrecorded(name) != new.unrecorded(name):
+        if not current.has(recorded) or current.unrecorded(recorded) != new.unrecorded(name):
             return Ruling("unknown", Reason.PARAMETERS)
         if all("pointer" in one for one in record.get("violations", ())):
             return PERMITTED
         # A parameter was refused. In the path there is nothing wrong any more; the others are as they were.
-        alike = current.in_path(name) == new.in_path(name)
+        alike = current.in_path(recorded) == new.in_path(name)
         return Ruling("refused", str(record.get("code"))) if alike else Ruling("unknown", Reason.PARAMETERS)
